@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all the set-up there is; a second run starts at once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint type layers sizes format bench clean
+
+demo: $(READY)
+	$(BIN)/memento demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: lint type layers sizes
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports --no-cache
+
+sizes: $(READY)
+	$(BIN)/python tools/file_sizes.py
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# DATA=folder: measure retrieval and adaptation on the task sets there too.
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py $(if $(DATA),--data $(DATA))
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $(READY)

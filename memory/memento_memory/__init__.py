@@ -1,0 +1,1 @@
+"""Memento's memory: the case bank and the selection of cases."""

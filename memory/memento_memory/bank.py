@@ -1,0 +1,341 @@
+"""The case bank: retrieve and retain, and what keeps it in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from memento_memory import retention, retrieval
+from memento_memory.case import Case, Episode, Outcome, Slate, Task
+from memento_memory.errors import InputError, NotFoundError
+from memento_memory.plan import Plan
+from memento_memory.retention import Report, Retained, new_id
+from memento_memory.retrieval import Query
+from memento_memory.selection.value import BetaValue, ValueModel
+from memento_memory.store import cases, episodes, stats, vectors
+from memento_memory.store.database import Database
+from memento_memory.store.stats import Stats
+
+if TYPE_CHECKING:
+    import apsw
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from memento_memory.embedding import Embedder, ModelInfo
+    from memento_memory.store.codes import CodeCopy
+
+RETENTION_DAYS = 30.0
+_BATCH = 256
+_LOAD_WAIT_S = 10.0
+
+
+class EmbedderSource(Protocol):
+    """Where the bank gets its embedder from; it may still be loading or being prepared."""
+
+    def get(self, *, wait: float = 0.0) -> Embedder | None:
+        """The embedder, after at most `wait` seconds of loading, or None: then words alone are compared."""
+        ...
+
+
+class NoEmbedder:
+    """No embedding model at all: retrieval is lexical."""
+
+    def get(self, *, wait: float = 0.0) -> Embedder | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An embedder that is loaded already."""
+
+    embedder: Embedder
+
+    def get(self, *, wait: float = 0.0) -> Embedder | None:
+        return self.embedder
+
+
+class CaseBank:
+    """Cases and episodes in one file, found again by what their tasks have in common.
+
+    Safe to use from several threads, and by several processes on one file.
+
+    Args:
+        path: the bank file; made when there is none.
+        embedders: source of the embedding model.
+        value_model: estimates Q(s, c).
+        clock: gives the time in seconds since the epoch.
+
+    Raises:
+        BankError: if the file cannot be used; the message says why and what to do.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        embedders: EmbedderSource | None = None,
+        *,
+        value_model: ValueModel | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.database = Database(path)
+        self._embedders = embedders or NoEmbedder()
+        self._value_model = value_model or BetaValue()
+        self._clock = clock
+        self._copy: CodeCopy | None = None
+        self._embedding = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file; what was reported as done is on disk already."""
+        self.database.close()
+
+    def retrieve(
+        self,
+        task: Task,
+        *,
+        k: int = 4,
+        namespaces: Sequence[str] = ("default",),
+        outcome: Outcome | None = None,
+        tags: Sequence[str] = (),
+        browse: bool = False,
+    ) -> Slate:
+        """Choose at most k cases worth showing for a task; an empty slate means that none is.
+
+        Args:
+            k: 1 to 20.
+            outcome: only cases with this outcome.
+            tags: only cases with all of these.
+            browse: rank whatever is found by similarity, without quotas, values or the void case.
+
+        Raises:
+            ModelMismatchError: if the bank's vectors are another model's.
+        """
+        vector, info = self._embedded(task)
+        query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse)
+        with self.database.reading() as db:
+            if info is not None and not vectors.is_bound(db, info):
+                vector = None
+            return retrieval.retrieve(db, query, vector, self._code_copy(), self._value_model)
+
+    def retain(self, report: Report) -> Retained:
+        """Record an outcome: append a case, merge it into a near-duplicate or correct one; on disk on return.
+
+        Raises:
+            InputError: if the report cannot be used; nothing is changed.
+        """
+        task = report.task or (self.episode(report.plan_id).task if report.plan_id else None)
+        vector, info = self._embedded(task) if task else (None, None)
+        with self.database.writing() as db:
+            if vector is not None and info is not None and not self._bind_if_new(db, info):
+                vector = None
+            retained = retention.retain(db, report, retention.state_cosines(vector), self._clock())
+            if vector is not None and retained.status is retention.Status.RETAINED and retained.case:
+                found = cases.by_id(db, retained.case.id)
+                assert found is not None
+                vectors.put(db, found[0], vector)
+        return retained
+
+    def open_episode(
+        self,
+        task: Task,
+        slate: Slate,
+        draft: Plan | None,
+        *,
+        namespace: str = "default",
+        host: str = "",
+        model: str = "",
+    ) -> Episode:
+        """Write down what was asked and what was shown, so that an outcome can be tied to it."""
+        episode = Episode(new_id("p"), namespace, task, slate, draft, host=host, model=model, created_at=self._clock())
+        with self.database.writing() as db:
+            keys = cases.keys_of(db, [shown.case.id for shown in slate.shown])
+            kept = tuple(shown for shown in slate.shown if shown.case.id in keys)
+            episode = replace(episode, slate=replace(slate, shown=kept))
+            episodes.insert(db, episode, [keys[shown.case.id] for shown in kept])
+        return episode
+
+    def episode(self, plan_id: str) -> Episode:
+        """One episode.
+
+        Raises:
+            NotFoundError: if there is none of this name.
+        """
+        with self.database.reading() as db:
+            found = episodes.by_plan_id(db, plan_id)
+        if found is None:
+            raise NotFoundError(
+                "plan_id", f"there is no episode {plan_id!r}; use the plan_id that plan_with_memory returned"
+            )
+        return found[1]
+
+    def case(self, case_id: str) -> Case:
+        """One case, forgotten or not.
+
+        Raises:
+            NotFoundError: if there is none of this name.
+        """
+        with self.database.reading() as db:
+            return _found(db, case_id)[1]
+
+    def forget(self, case_id: str) -> Case:
+        """Take a case out of every search; it can be restored until it is purged."""
+        with self.database.writing() as db:
+            key, case = _found(db, case_id)
+            if case.forgotten_at is None:
+                cases.set_forgotten(db, key, self._clock())
+        return self.case(case_id)
+
+    def restore(self, case_id: str) -> Case:
+        """Bring a forgotten case back.
+
+        Raises:
+            InputError: if an equal case has been retained since.
+        """
+        with self.database.writing() as db:
+            key, case = _found(db, case_id)
+            if case.forgotten_at is not None:
+                if equal := cases.by_content(db, case.content_hash):
+                    raise InputError(
+                        "case_id", f"{case_id} was learned again since, as {equal[1].id}; nothing to restore"
+                    )
+                cases.set_forgotten(db, key, None)
+        self.embed_pending()
+        return self.case(case_id)
+
+    def purge(self, *, older_than_days: float = RETENTION_DAYS) -> int:
+        """Delete for good the cases forgotten longer ago than this; return how many."""
+        with self.database.writing() as db:
+            return cases.purge(db, self._clock() - older_than_days * 86_400)
+
+    def pages(
+        self,
+        *,
+        namespaces: Sequence[str] = (),
+        outcome: Outcome | None = None,
+        tag: str = "",
+        forgotten: bool = False,
+        newest_first: bool = False,
+        size: int = 500,
+    ) -> Iterator[list[Case]]:
+        """All cases, page by page, each page in a short read transaction of its own."""
+        after = 0
+        while True:
+            with self.database.reading() as db:
+                rows = cases.page(
+                    db,
+                    after=after,
+                    limit=size,
+                    namespaces=namespaces,
+                    outcome=outcome.value if outcome else "",
+                    tag=tag,
+                    forgotten=forgotten,
+                    newest_first=newest_first,
+                )
+            if not rows:
+                return
+            yield [case for _, case in rows]
+            after = rows[-1][0]
+
+    def stats(self) -> Stats:
+        """Counts of what is in the bank."""
+        with self.database.reading() as db:
+            return stats.of(db, self.database.path)
+
+    def complete(self, what: str, prefix: str, limit: int = 50) -> list[str]:
+        """Case ids ("case"), plan ids ("episode") or tags ("tag") that begin like this."""
+        find = {"case": cases.with_prefix, "episode": episodes.with_prefix, "tag": cases.tags_with_prefix}[what]
+        with self.database.reading() as db:
+            return find(db, prefix, limit)
+
+    def check(self) -> list[str]:
+        """Problems found by a full check of the file and its indexes; none when it is intact."""
+        with self.database.writing() as db:
+            problems = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
+            problems += [f"foreign key: {row[0]} row {row[1]}" for row in db.execute("PRAGMA foreign_key_check")]
+            if not problems:
+                db.execute("INSERT INTO case_words (case_words) VALUES ('integrity-check')")
+        return problems
+
+    def embed_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Give every case that waits for its vector one, and find the fusion weights anew where the bank has doubled.
+
+        Safe to interrupt: each batch is committed, and the next call goes on from there.
+
+        Args:
+            progress: called with (done, total) after each batch.
+
+        Returns:
+            How many cases got their vector.
+
+        Raises:
+            ModelMismatchError: if the bank's vectors are another model's.
+        """
+        embedder = self._embedders.get()
+        if embedder is None or not self._embedding.acquire(blocking=False):
+            return 0
+        done = 0
+        try:
+            while True:
+                with self.database.reading() as db:
+                    rows, left = vectors.without_vector(db, _BATCH), vectors.count_without(db)
+                if not rows:
+                    break
+                matrix = embedder.embed([state for _, state in rows])
+                with self.database.writing() as db:
+                    self._bind_if_new(db, embedder.info)
+                    for (key, _), vector in zip(rows, matrix, strict=True):
+                        vectors.put(db, key, vector)
+                done += len(rows)
+                if progress:
+                    progress(done, done + left - len(rows))
+            self._calibrate()
+            return done
+        finally:
+            self._embedding.release()
+
+    def _calibrate(self) -> None:
+        """Find anew how far to trust each leg of the search, for namespaces that have doubled since the last time."""
+        with self.database.reading() as db:
+            stale = retrieval.stale_weights(db)
+        for namespace in stale:
+            with self.database.reading() as db:
+                weight, seen = retrieval.find_dense_weight(db, namespace, self._code_copy())
+            with self.database.writing() as db:
+                retrieval.put_dense_weight(db, namespace, weight, seen)
+
+    def reembed(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Make all vectors anew with the model in use, going on where an earlier try was interrupted."""
+        embedder = self._embedders.get(wait=_LOAD_WAIT_S)
+        if embedder is None:
+            raise InputError("model", "the embedding model is not ready; run `memento doctor` to see why")
+        with self.database.writing() as db:
+            stored = vectors.model_of(db)
+            if stored.get("weights_hash") != embedder.info.weights_hash:
+                vectors.bind(db, embedder.info)
+        return self.embed_pending(progress)
+
+    def _embedded(self, task: Task) -> tuple[NDArray[np.float32] | None, ModelInfo | None]:
+        embedder = self._embedders.get(wait=_LOAD_WAIT_S)
+        return (None, None) if embedder is None else (embedder.embed([task.state])[0], embedder.info)
+
+    def _bind_if_new(self, db: apsw.Connection, info: ModelInfo) -> bool:
+        if not vectors.model_of(db):
+            vectors.bind(db, info)
+        return vectors.is_bound(db, info)
+
+    def _code_copy(self) -> CodeCopy:
+        if self._copy is None:
+            from memento_memory.store.codes import CodeCopy
+
+            self._copy = CodeCopy()
+        return self._copy
+
+
+def _found(db: apsw.Connection, case_id: str) -> tuple[int, Case]:
+    found = cases.by_id(db, case_id)
+    if found is None:
+        raise NotFoundError("case_id", f"there is no case {case_id!r}; `memento cases list` shows what there is")
+    return found

@@ -1,0 +1,190 @@
+"""Retrieve: from a task to the cases worth showing for it.
+
+Candidates come from two legs, dense and lexical; both scores are known for every candidate and fused under the weight
+that suits the bank (see selection/fusion.py). The slate is chosen among them by prior, value and policy.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from memento_memory.case import Case, Outcome, Shown, Slate, Task
+from memento_memory.selection import fusion
+from memento_memory.selection.lexical import BankWords, lexical_similarity
+from memento_memory.selection.slate import choose
+from memento_memory.selection.value import ValueModel
+from memento_memory.store import cases, meta, vectors, words
+from memento_memory.store.query import fetch_all
+
+if TYPE_CHECKING:
+    from memento_memory.store.codes import CodeCopy
+
+CANDIDATES = 64
+_FILTERED_CANDIDATES = 512
+_PROBES = 200
+_FIRST_CALIBRATION = 16
+
+Scores = NDArray[np.float64]
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for, and among which cases.
+
+    Attributes:
+        outcome: only cases with this outcome.
+        tags: only cases with all of these.
+        browse: rank by similarity alone, whatever is found.
+    """
+
+    task: Task
+    namespaces: tuple[str, ...]
+    k: int = 4
+    outcome: Outcome | None = None
+    tags: tuple[str, ...] = ()
+    browse: bool = False
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.outcome is not None or bool(self.tags)
+
+    def admits(self, case: Case) -> bool:
+        """Whether a case passes the filters."""
+        return (self.outcome is None or case.result.outcome is self.outcome) and set(self.tags) <= set(case.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """Candidates with both scores, arrays of shape (n,); cosine is nan where there is no vector."""
+
+    keys: list[int]
+    cosine: Scores
+    lexical: Scores
+
+
+def retrieve(
+    db: apsw.Connection, query: Query, vector: Vector | None, copy: CodeCopy | None, value_model: ValueModel
+) -> Slate:
+    """Choose the slate for a task; run it inside a read transaction.
+
+    Args:
+        vector: the task's embedding, or None to compare by words only.
+    """
+    ranking = "lexical" if vector is None else "hybrid"
+    limit = _FILTERED_CANDIDATES if query.is_filtered else CANDIDATES
+    legs = search(db, query.task.state, vector, query.namespaces, limit, copy)
+    found = cases.by_keys(db, legs.keys)
+    similarity = fusion.fuse(legs.cosine, legs.lexical, dense_weight=dense_weight(db, query.namespaces))
+    kept = [
+        (found[key], float(score))
+        for key, score in zip(legs.keys, similarity, strict=True)
+        if key in found and query.admits(found[key])
+    ]
+    if query.browse:
+        return _browse(query, kept, value_model, ranking)
+    return choose(
+        query.task,
+        [case for case, _ in kept],
+        np.array([score for _, score in kept]),
+        k=query.k,
+        threshold=fusion.USEFUL_FROM,
+        value_model=value_model,
+        ranking=ranking,
+    )
+
+
+def _browse(query: Query, kept: Sequence[tuple[Case, float]], value_model: ValueModel, ranking: str) -> Slate:
+    best = sorted(kept, key=lambda item: -item[1])[: query.k]
+    values = value_model.values(query.task, [case for case, _ in best], np.array([score for _, score in best]))
+    return Slate(
+        tuple(
+            Shown(case, score, float(value), repeat=case.task.is_same_as(query.task))
+            for (case, score), value in zip(best, values, strict=True)
+        ),
+        0.0,
+        "browse",
+        ranking,
+    )
+
+
+def search(
+    db: apsw.Connection,
+    state: str,
+    vector: Vector | None,
+    namespaces: Sequence[str],
+    limit: int,
+    copy: CodeCopy | None,
+    bank: BankWords | None = None,
+) -> Legs:
+    """Candidates of both legs, each with both scores."""
+    bank = bank or words.bank_words(db)
+    near = {} if vector is None else dict(vectors.nearest(db, vector, namespaces, limit, copy))
+    keys = list(dict.fromkeys([*near, *words.nearest(db, state, namespaces, limit, bank)]))
+    if vector is not None and len(near) < len(keys):
+        others, matrix = vectors.of_cases(db, [key for key in keys if key not in near])
+        near |= dict(zip(others, (matrix @ vector).tolist(), strict=True)) if others else {}
+    states = cases.states(db, keys)
+    keys = [key for key in keys if key in states]
+    lexical = lexical_similarity(state, [states[key] for key in keys], bank)
+    return Legs(keys, np.array([near.get(key, np.nan) for key in keys], np.float64), lexical)
+
+
+def dense_weight(db: apsw.Connection, namespaces: Sequence[str]) -> float:
+    """The weight of the dense leg that was found for these namespaces, or the default."""
+    found = [float(text.split()[0]) for name in namespaces if (text := meta.get(db, _weight_name(name)))]
+    return sum(found) / len(found) if found else fusion.DEFAULT_DENSE_WEIGHT
+
+
+def stale_weights(db: apsw.Connection) -> list[str]:
+    """Namespaces whose cases have doubled since their weight was found."""
+    counts = fetch_all(db, "SELECT namespace, count(*) FROM case_vectors GROUP BY namespace")
+    return [name for name, count in counts if count >= max(_FIRST_CALIBRATION, 2 * _weighed_at(db, name))]
+
+
+def find_dense_weight(db: apsw.Connection, namespace: str, copy: CodeCopy | None) -> tuple[float, int]:
+    """Let a sample of a namespace's cases be queries, and find under which weight like tasks have like plans.
+
+    Returns:
+        The weight, and the number of cases it was found for.
+    """
+    keys = [key for (key,) in fetch_all(db, "SELECT case_key FROM case_vectors WHERE namespace = ?", (namespace,))]
+    drawn = random.Random(0).sample(keys, min(_PROBES, len(keys)))
+    bank = words.bank_words(db)
+    probes = [probe for key in drawn if (probe := _probe(db, key, namespace, copy, bank))]
+    return fusion.estimate_dense_weight(probes), len(keys)
+
+
+def put_dense_weight(db: apsw.Connection, namespace: str, weight: float, cases_seen: int) -> None:
+    """Write down a weight and for how many cases it was found."""
+    meta.put(db, _weight_name(namespace), f"{weight} {cases_seen}")
+
+
+def _probe(
+    db: apsw.Connection, key: int, namespace: str, copy: CodeCopy | None, bank: BankWords
+) -> fusion.Probe | None:
+    _, matrix = vectors.of_cases(db, [key])
+    own = cases.by_keys(db, [key]).get(key)
+    if own is None or not len(matrix):
+        return None
+    legs = search(db, own.task.state, matrix[0], (namespace,), CANDIDATES, copy, bank)
+    found = cases.by_keys(db, legs.keys)
+    kept = [i for i, other in enumerate(legs.keys) if other in found and not found[other].task.is_same_as(own.task)]
+    plans = [found[legs.keys[i]].plan.text() for i in kept]
+    return fusion.Probe(legs.cosine[kept], legs.lexical[kept], fusion.plan_agreement(own.plan.text(), plans))
+
+
+def _weight_name(namespace: str) -> str:
+    return f"dense_weight:{namespace}"
+
+
+def _weighed_at(db: apsw.Connection, namespace: str) -> int:
+    text = meta.get(db, _weight_name(namespace))
+    return int(text.split()[1]) if text else 0

@@ -1,0 +1,1 @@
+"""Which cases to show: hybrid candidates, their similarity, their value, and the policy over them."""

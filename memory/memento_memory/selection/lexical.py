@@ -1,0 +1,102 @@
+"""The lexical leg: which words to ask the full-text index for, and how alike two texts are by their words.
+
+FTS5 only finds candidates. They are scored here, because FTS5's own bm25() gives words in more than half of
+the cases no weight at all, which leaves a bank of few or of templated cases without a usable similarity.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOKENIZER = "unicode61 remove_diacritics 2"  # the FTS5 tokenizer that words() follows
+_MAX_TERMS = 48
+_SATURATION, _LENGTH_PENALTY = 1.2, 0.75  # k1 and b of BM25, the values FTS5 uses
+_LEAST_WEIGHT = 0.5  # of a word that every case has: agreeing on it is little, but not nothing
+_CURVE = 0.6  # lifts shares of matched weight onto the scale of sentence-embedding cosines
+
+_WORD = re.compile(r"[^\W_]+")
+_DIACRITICS = re.compile("[\u0300-\u0331]")
+
+
+@dataclass(frozen=True, slots=True)
+class BankWords:
+    """What the full-text index knows about the words of a bank."""
+
+    cases: int
+    mean_length: float  # words per case
+    frequency: Callable[[str], int]  # in how many cases a word occurs, 0 for an unknown one
+
+
+def words(text: str) -> list[str]:
+    """Split a text into folded words, in order, as FTS5's TOKENIZER does."""
+    if not text.isascii():
+        text = _DIACRITICS.sub("", unicodedata.normalize("NFD", text))
+    return _WORD.findall(text.lower())
+
+
+def match_expression(text: str, frequency: Callable[[str], int], *, max_postings: int = 5_000) -> str | None:
+    """Turn any text into a safe FTS5 query for its rarest words, joined by OR.
+
+    The time FTS5 takes grows with the number of index entries it reads, so the commonest words are left out
+    once the others have used up the allowance. The rarest word always stays.
+
+    Args:
+        text: the task, in free form.
+        frequency: in how many cases a word occurs; unknown words are left out.
+        max_postings: how many index entries the words may have together.
+
+    Returns:
+        The MATCH expression, or None when no word of the text occurs in the bank.
+    """
+    counted = sorted((count, word) for word in set(words(text)) if (count := frequency(word)) > 0)
+    kept: list[str] = []
+    postings = 0
+    for count, word in counted[:_MAX_TERMS]:
+        postings += count
+        if kept and postings > max_postings:
+            break
+        kept.append(f'"{word}"')
+    return " OR ".join(kept) or None
+
+
+def lexical_similarity(query: str, texts: Sequence[str], bank: BankWords) -> NDArray[np.float64]:
+    """Score how much of the query's distinctive wording each text repeats.
+
+    BM25 (Robertson & Zaragoza 2009, with the positive inverse frequency of Lucene), divided by the score the
+    query would have against itself. So 1 is the same words, 0 none in common, whatever the bank.
+
+    Args:
+        query: the task looked for.
+        texts: n candidate task texts.
+        bank: the words of the bank the texts are from.
+
+    Returns:
+        Similarities in [0, 1], shape (n,).
+    """
+    asked = words(query)
+    weights = {word: _weight(bank.frequency(word), bank.cases) for word in asked}
+    own = _bm25(asked, weights, bank.mean_length)
+    if own == 0:
+        return np.zeros(len(texts))
+    scores = np.array([_bm25(words(text), weights, bank.mean_length) for text in texts], dtype=np.float64)
+    return np.asarray(np.minimum(scores / own, 1.0) ** _CURVE)
+
+
+def _weight(frequency: int, cases: int) -> float:
+    """Inverse document frequency; a word not in the bank weighs as one that is in it once."""
+    found = max(1, min(frequency, cases))
+    return max(_LEAST_WEIGHT, math.log1p((max(cases, 1) - found + 0.5) / (found + 0.5)))
+
+
+def _bm25(text: Sequence[str], weights: dict[str, float], mean_length: float) -> float:
+    length = _SATURATION * (1 - _LENGTH_PENALTY + _LENGTH_PENALTY * len(text) / max(mean_length, 1.0))
+    counts = Counter(word for word in text if word in weights)
+    return sum(weights[word] * n * (_SATURATION + 1) / (n + length) for word, n in counts.items())

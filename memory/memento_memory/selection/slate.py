@@ -1,0 +1,73 @@
+"""From scored candidates to the slate that is shown: quotas, repeats, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memento_memory.case import Case, Outcome, Shown, Slate, Task
+from memento_memory.selection.policy import greedy, logits
+from memento_memory.selection.prior import log_prior
+from memento_memory.selection.value import NO_MEMORY, ValueModel
+
+
+def choose(
+    task: Task,
+    candidates: Sequence[Case],
+    similarity: NDArray[np.float64],
+    *,
+    k: int,
+    threshold: float,
+    value_model: ValueModel,
+    ranking: str = "hybrid",
+) -> Slate:
+    """Pick at most k cases that are worth more than showing none, examples to follow before warnings.
+
+    A case must beat the void case: its prior weight times exp(Q / alpha) must exceed the void's. Failures compete
+    among themselves by similarity alone, for they are shown as warnings and a low Q is what makes them that. At most
+    one case in four is a failure while there are other cases to show. A plan that failed on this very task is
+    never offered as an example to follow, and plans that differ only in form are shown once.
+
+    Args:
+        similarity: fused similarity of each candidate, in [0, 1], shape (n,).
+        threshold: the similarity at which a case is as good as none.
+    """
+    if not candidates:
+        return Slate(ranking=ranking)
+    values = value_model.values(task, candidates, similarity)
+    prior, void = log_prior(similarity, threshold=threshold)
+    failed = np.array([case.result.outcome is Outcome.FAILURE for case in candidates])
+    scores = np.where(failed, prior, logits(prior, values))
+    void_scores = np.where(failed, void, logits(np.array([void]), np.array([NO_MEMORY]))[0])
+    repeats = [case.task.is_same_as(task) for case in candidates]
+    failed_here = {
+        c.plan.skeleton for c, again, bad in zip(candidates, repeats, failed, strict=True) if again and bad
+    }
+
+    examples: list[int] = []
+    warnings: list[int] = []
+    seen: set[str] = set()
+    for i in greedy(scores + np.array(repeats) * 1e3):  # the very task comes first, whatever its score
+        case = candidates[i]
+        useful = repeats[i] or scores[i] > void_scores[i]
+        if not useful or case.result.outcome is Outcome.UNKNOWN or case.plan.skeleton in seen:
+            continue
+        if not failed[i] and case.plan.skeleton in failed_here:
+            continue
+        seen.add(case.plan.skeleton)
+        (warnings if failed[i] else examples).append(i)
+    shown = _within_quotas(examples, warnings, k)
+    entries = [
+        Shown(candidates[i], float(similarity[i]), float(values[i]), propensity=0.0, repeat=repeats[i])
+        for i in shown
+    ]
+    return Slate(tuple(entries), float(np.exp(void)), "greedy", ranking)
+
+
+def _within_quotas(examples: list[int], warnings: list[int], k: int) -> list[int]:
+    room = max(k // 4, k - len(examples), 0) if examples else (k + 1) // 2
+    room = min(room, (k + 1) // 2)
+    bad = warnings[:room]
+    return examples[: k - len(bad)] + bad

@@ -1,0 +1,1 @@
+"""The bank on disk: one SQLite file, opened through apsw, with FTS5 and sqlite-vec."""

@@ -1,0 +1,172 @@
+"""The episode log in the bank file: what was asked, what was shown, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from memento_memory.case import Episode, Evidence, Outcome, Result, Shown, Slate, Task
+from memento_memory.store import cases
+from memento_memory.store.cases import plan_from_text, plan_to_text
+from memento_memory.store.query import fetch_all, fetch_number, fetch_one
+
+_COLUMNS = (
+    "key, plan_id, namespace, task, context, policy, ranking, void_probability, draft, plan, outcome, reward, "
+    "evidence, notes, (SELECT id FROM cases WHERE cases.key = case_key), host, model, created_at, recorded_at"
+)
+
+
+def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int]) -> int:
+    """Append an episode with its slate, whose cases have these row keys, and count the showings."""
+    slate = episode.slate
+    db.execute(
+        "INSERT INTO episodes (plan_id, namespace, task, context, policy, ranking, void_probability, draft, host,"
+        " model, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(episode.plan_id, episode.namespace, episode.task.text, episode.task.context),
+            *(slate.policy, slate.ranking, slate.void_probability),
+            *(
+                plan_to_text(episode.draft) if episode.draft else None,
+                episode.host,
+                episode.model,
+                episode.created_at,
+            ),
+        ),
+    )
+    key = db.last_insert_rowid()
+    for position, (entry, case_key) in enumerate(zip(slate.shown, shown_keys, strict=True)):
+        db.execute(
+            "INSERT INTO slates (episode_key, position, case_id, case_key, similarity, value, propensity, repeat)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(key, position, entry.case.id, case_key),
+                *(entry.similarity, entry.value, entry.propensity, entry.repeat),
+            ),
+        )
+    if shown_keys:
+        cases.count_shown(db, shown_keys)
+    return key
+
+
+def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
+    """The episode with its row key."""
+    row = fetch_one(db, f"SELECT {_COLUMNS} FROM episodes WHERE plan_id = ?", (plan_id,))
+    if row is None:
+        return None
+    (
+        key,
+        plan_id,
+        namespace,
+        task,
+        context,
+        policy,
+        ranking,
+        void,
+        draft,
+        plan,
+        outcome,
+        reward,
+        evidence,
+        notes,
+    ) = row[:14]
+    case_id, host, model, created_at, recorded_at = row[14:]
+    result = Result(Outcome(outcome), reward, Evidence(evidence), notes) if outcome else None
+    return key, Episode(
+        plan_id=plan_id,
+        namespace=namespace,
+        task=Task(task, context),
+        slate=Slate(_shown(db, key), void, policy, ranking),
+        draft=plan_from_text(draft) if draft else None,
+        result=result,
+        plan=plan_from_text(plan) if plan else None,
+        case_id=case_id or "",
+        host=host,
+        model=model,
+        created_at=created_at,
+        recorded_at=recorded_at,
+    )
+
+
+def _shown(db: apsw.Connection, key: int) -> tuple[Shown, ...]:
+    rows = fetch_all(
+        db,
+        "SELECT case_id, similarity, value, propensity, repeat, used FROM slates"
+        " WHERE episode_key = ? ORDER BY position",
+        (key,),
+    )
+    found = []
+    for case_id, similarity, value, propensity, repeat, used in rows:
+        stored = cases.by_id(db, case_id)
+        if stored is not None:
+            flag = None if used is None else bool(used)
+            found.append(Shown(stored[1], similarity, value, propensity, bool(repeat), flag))
+    return tuple(found)
+
+
+def result_with(db: apsw.Connection, key: int, evidence: Evidence) -> Result | None:
+    """The outcome already recorded with this kind of evidence."""
+    row = fetch_one(
+        db,
+        "SELECT outcome, reward, notes FROM outcomes WHERE episode_key = ? AND evidence = ?",
+        (key, evidence.value),
+    )
+    return Result(Outcome(row[0]), row[1], evidence, row[2]) if row else None
+
+
+def put_result(db: apsw.Connection, key: int, result: Result, now: float) -> None:
+    """Write the outcome for its kind of evidence, in place of an earlier one."""
+    db.execute(
+        "INSERT OR REPLACE INTO outcomes (episode_key, evidence, outcome, reward, notes, recorded_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (key, result.evidence.value, result.outcome.value, result.reward, result.notes, now),
+    )
+
+
+def strongest(db: apsw.Connection, key: int) -> Result | None:
+    """The outcome with the strongest evidence among those recorded."""
+    rows = fetch_all(db, "SELECT evidence, outcome, reward, notes FROM outcomes WHERE episode_key = ?", (key,))
+    results = [Result(Outcome(o), r, Evidence(e), n) for e, o, r, n in rows]
+    return min(results, key=lambda result: result.evidence.rank, default=None)
+
+
+def set_outcome(db: apsw.Connection, key: int, episode: Episode, case_key: int | None) -> None:
+    """Write what the episode ended in: its result, the plan as executed and the case these went to."""
+    result = episode.result
+    db.execute(
+        "UPDATE episodes SET outcome = ?, reward = ?, evidence = ?, notes = ?, plan = ?, case_key = ?, recorded_at = ?"
+        " WHERE key = ?",
+        (
+            *(
+                (result.outcome.value, result.reward, result.evidence.value, result.notes)
+                if result
+                else (None, None, None, "")
+            ),
+            *(plan_to_text(episode.plan) if episode.plan else None, case_key, episode.recorded_at, key),
+        ),
+    )
+
+
+def set_used(db: apsw.Connection, key: int, case_ids: Sequence[str]) -> None:
+    """Mark which cases of the slate helped, and that the others did not; counts follow."""
+    rows: list[tuple[Any, ...]] = fetch_all(
+        db, "SELECT position, case_id, case_key, used FROM slates WHERE episode_key = ?", (key,)
+    )
+    for position, case_id, case_key, before in rows:
+        now = case_id in case_ids
+        db.execute("UPDATE slates SET used = ? WHERE episode_key = ? AND position = ?", (now, key, position))
+        if case_key is not None and bool(before) is not now:
+            cases.count_used(db, case_key, 1 if now else -1)
+
+
+def of_case(db: apsw.Connection, case_key: int) -> int:
+    """How many episodes ended in this case."""
+    return fetch_number(db, "SELECT count(*) FROM episodes WHERE case_key = ?", (case_key,))
+
+
+def with_prefix(db: apsw.Connection, prefix: str, limit: int) -> list[str]:
+    """Plan ids that begin like this, newest first."""
+    literal = "".join(f"[{c}]" if c in "*?[" else c for c in prefix)
+    sql = "SELECT plan_id FROM episodes WHERE plan_id GLOB ? ORDER BY key DESC LIMIT ?"
+    return [plan_id for (plan_id,) in fetch_all(db, sql, (literal + "*", limit))]

@@ -1,0 +1,150 @@
+"""Vectors in the bank file: which model made them, keeping them, and finding the nearest.
+
+Search is in two stages. The coarse stage compares sign bits (384 bits a vector) by Hamming distance, the fine stage
+scores the best of those exactly. Small banks are scored exactly at once. From some thousand vectors on, a process
+keeps its own copy of the codes: sqlite-vec picks the best m of n in O(n·m), NumPy in O(n); `benchmarks/dense_search.py`
+shows where each way pays.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import apsw
+
+from memento_memory.errors import ModelMismatchError
+from memento_memory.store import meta
+from memento_memory.store.query import fetch_all, fetch_number
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from memento_memory.embedding import ModelInfo
+    from memento_memory.store.codes import CodeCopy
+
+    Vector = NDArray[np.float32]
+
+COARSE_HITS = 400  # recall@10 of 0.99 and more against exact search on real texts, see benchmarks/dense_search.py
+COPY_FROM = 2_000
+
+
+def model_of(db: apsw.Connection) -> dict[str, str]:
+    """Id, dimension and weights hash of the model that made the bank's vectors; empty when none did yet."""
+    return {name: value for name in ("model_id", "dimension", "weights_hash") if (value := meta.get(db, name))}
+
+
+def is_bound(db: apsw.Connection, model: ModelInfo) -> bool:
+    """Whether the bank's vectors are this model's; False when the bank has none yet.
+
+    Raises:
+        ModelMismatchError: if another model made them.
+    """
+    stored = model_of(db)
+    if not stored:
+        return False
+    if stored["weights_hash"] != model.weights_hash or int(stored["dimension"]) != model.dimension:
+        raise ModelMismatchError(
+            f"the bank's vectors were made with the embedding model {stored['model_id']} ({stored['dimension']} "
+            f"dimensions, weights {stored['weights_hash'][:12]}), but {model.id} ({model.dimension} dimensions, weights "
+            f"{model.weights_hash[:12]}) is in use; run `memento reembed`, or set MEMENTO_EMBEDDING_MODEL back"
+        )
+    return True
+
+
+def bind(db: apsw.Connection, model: ModelInfo) -> None:
+    """Make this model the bank's: write it down, drop another model's vectors, lay out the index for its dimension."""
+    db.execute("DROP TRIGGER IF EXISTS code_of_new_vector; DROP TRIGGER IF EXISTS code_of_removed_vector")
+    db.execute("INSERT INTO vector_log (case_key) SELECT case_key FROM case_vectors")
+    db.execute("DELETE FROM case_vectors; DROP TABLE IF EXISTS case_codes")
+    db.execute("INSERT OR IGNORE INTO unembedded (case_key) SELECT key FROM cases WHERE forgotten_at IS NULL")
+    layout = (importlib.resources.files("memento_memory.store") / "vector_index.sql").read_text(encoding="utf-8")
+    db.execute(layout.replace(":dimension", str(model.dimension)))
+    for name, value in (
+        ("model_id", model.id),
+        ("dimension", str(model.dimension)),
+        ("weights_hash", model.weights_hash),
+    ):
+        meta.put(db, name, value)
+
+
+def put(db: apsw.Connection, case_key: int, vector: Vector) -> None:
+    """Store the vector of an active case, unless it has one or is gone by now."""
+    db.execute(
+        "INSERT OR IGNORE INTO case_vectors (case_key, namespace, embedding)"
+        " SELECT key, namespace, ? FROM cases WHERE key = ? AND forgotten_at IS NULL",
+        (vector.tobytes(), case_key),
+    )
+
+
+def without_vector(db: apsw.Connection, limit: int) -> list[tuple[int, str]]:
+    """Row key and state of active cases that wait for their vector."""
+    return fetch_all(
+        db, "SELECT key, state FROM unembedded JOIN cases ON key = case_key ORDER BY key LIMIT ?", (limit,)
+    )
+
+
+def count_without(db: apsw.Connection) -> int:
+    """How many active cases wait for their vector."""
+    return fetch_number(db, "SELECT count(*) FROM unembedded")
+
+
+def has_more_than(db: apsw.Connection, number: int) -> bool:
+    """Whether the bank holds more vectors than this; quick however many there are."""
+    sql = "SELECT EXISTS (SELECT 1 FROM case_vectors INDEXED BY vectors_by_namespace LIMIT 1 OFFSET ?)"
+    return bool(fetch_number(db, sql, (number,)))
+
+
+def of_cases(db: apsw.Connection, keys: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+    """The vectors of these cases, as row keys and a matrix of shape (n, dimension); cases without one are left out."""
+    import numpy as np
+
+    sql = "SELECT case_key, embedding FROM case_vectors WHERE case_key IN (SELECT value FROM json_each(?))"
+    rows = fetch_all(db, sql, (json.dumps(list(keys)),))
+    if not rows:
+        return [], np.empty((0, 0), np.float32)
+    return [key for key, _ in rows], np.frombuffer(b"".join(v for _, v in rows), np.float32).reshape(len(rows), -1)
+
+
+def nearest(
+    db: apsw.Connection, query: Vector, namespaces: Sequence[str], limit: int, copy: CodeCopy | None
+) -> list[tuple[int, float]]:
+    """The cases whose vectors have the largest cosine with the query, best first.
+
+    Args:
+        query: unit length, shape (dimension,).
+        copy: this process's copy of the codes, for large banks; None searches the vec0 table.
+
+    Returns:
+        (row key, cosine) pairs, at most `limit`.
+    """
+    import numpy as np
+
+    if not model_of(db):
+        return []
+    if not has_more_than(db, COARSE_HITS):
+        hits = _all(db, namespaces)
+    elif copy is None or not has_more_than(db, COPY_FROM):
+        hits = [key for namespace in namespaces for key in _coarse(db, query, namespace)]
+    else:
+        copy.refresh(db)
+        hits = copy.nearest(query, namespaces, COARSE_HITS)
+    keys, vectors = of_cases(db, hits)
+    if not keys:
+        return []
+    cosine = vectors @ query
+    best = np.argsort(-cosine, kind="stable")[:limit]
+    return [(keys[i], float(cosine[i])) for i in best]
+
+
+def _all(db: apsw.Connection, namespaces: Sequence[str]) -> list[int]:
+    sql = "SELECT case_key FROM case_vectors WHERE namespace IN (SELECT value FROM json_each(?))"
+    return [key for (key,) in fetch_all(db, sql, (json.dumps(list(namespaces)),))]
+
+
+def _coarse(db: apsw.Connection, query: Vector, namespace: str) -> list[int]:
+    sql = "SELECT rowid FROM case_codes WHERE code MATCH vec_quantize_binary(?) AND k = ? AND namespace = ?"
+    return [key for (key,) in fetch_all(db, sql, (query.tobytes(), COARSE_HITS, namespace))]

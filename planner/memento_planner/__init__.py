@@ -1,0 +1,1 @@
+"""Planning from cases: adapting, writing and carrying out plans."""

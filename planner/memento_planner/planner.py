@@ -1,0 +1,63 @@
+"""One planning step without a language model: retrieve, adapt the best success, open the episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memento_memory.bank import CaseBank
+from memento_memory.case import Case, Episode, Outcome, Slate, Task
+from memento_planner.adapt import Draft, adapt
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What plan_with_memory has to say.
+
+    Attributes:
+        draft: the adapted plan or why there is none; None when there was nothing to adapt.
+        adapted_from: id of the case the draft comes from, or "".
+    """
+
+    episode: Episode
+    draft: Draft | None
+    adapted_from: str
+
+
+def plan_from_cases(
+    bank: CaseBank,
+    task: Task,
+    *,
+    k: int = 4,
+    namespaces: tuple[str, ...] = ("default",),
+    host: str = "",
+    model: str = "",
+) -> Planned:
+    """Choose cases, adapt the first success that can be adapted soundly, and write the episode down.
+
+    The episode belongs to the first of the namespaces.
+    """
+    slate = bank.retrieve(task, k=k, namespaces=namespaces)
+    draft, source = draft_from(slate, task)
+    plan = draft.plan if draft else None
+    episode = bank.open_episode(task, slate, plan, namespace=namespaces[0], host=host, model=model)
+    return Planned(episode, draft, source.id if source and plan else "")
+
+
+def draft_from(slate: Slate, task: Task) -> tuple[Draft | None, Case | None]:
+    """The first sound draft in the order of the slate's successes, or the best success's reason for having none."""
+    first: tuple[Draft, Case] | None = None
+    failed = {
+        entry.case.plan.skeleton
+        for entry in slate.shown
+        if entry.repeat and entry.case.result.outcome is Outcome.FAILURE
+    }
+    for entry in slate.shown:
+        if entry.case.result.outcome is not Outcome.SUCCESS:
+            continue
+        draft = adapt(entry.case.plan, old=entry.case.task, new=task)
+        if draft.plan is not None and draft.plan.skeleton in failed:
+            draft = Draft(None, (), (), "the adapted plan is one that already failed on this very task")
+        if draft.plan is not None:
+            return draft, entry.case
+        first = first or (draft, entry.case)
+    return first if first else (None, None)

@@ -1,0 +1,1 @@
+"""The MCP server of Memento, its command line and its demo."""

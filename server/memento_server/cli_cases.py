@@ -1,0 +1,186 @@
+"""`memento cases`: look at cases, carry them in and out, forget and restore them."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memento_server.options import AsJson, Bank, Namespace, one_of, settings_of
+
+if TYPE_CHECKING:
+    from memento_memory.case import Outcome
+
+app = typer.Typer(help="Look at cases, carry them in and out, forget and restore them.", no_args_is_help=True)
+
+CaseId = Annotated[str, typer.Argument(help="Id of the case.")]
+OutcomeOption = Annotated[str, typer.Option("--outcome", help="Only success, failure or unknown.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", help="How many at most.", min=1)]
+
+
+def _outcome(value: str) -> Outcome | None:
+    from memento_memory.case import Outcome
+
+    return one_of(value, Outcome, "outcome") if value else None
+
+
+@app.command("list")
+def list_(
+    outcome: OutcomeOption = "",
+    tag: Annotated[str, typer.Option(help="Only with this tag.")] = "",
+    forgotten: Annotated[bool, typer.Option("--forgotten", help="What was forgotten and can be restored.")] = False,
+    limit: Limit = 20,
+    bank: Bank = None,
+    namespace: Namespace = "",
+    as_json: AsJson = False,
+) -> None:
+    """List cases, newest first."""
+    from memento_server import console, show
+    from memento_server.resources import case_json
+    from memento_server.session import open_bank
+
+    with open_bank(settings_of(bank, "")) as opened:
+        pages = opened.pages(
+            namespaces=(namespace,) if namespace else (),
+            outcome=_outcome(outcome),
+            tag=tag,
+            forgotten=forgotten,
+            newest_first=True,
+            size=min(limit, 500),
+        )
+        found = list(islice((case for page in pages for case in page), limit))
+    if as_json:
+        console.write_json([case_json(case) for case in found])
+    else:
+        show.case_table(console.stdout(), found)
+
+
+@app.command()
+def show(case_id: CaseId, bank: Bank = None, as_json: AsJson = False) -> None:
+    """Show one case in full."""
+    from memento_server import console
+    from memento_server import show as view
+    from memento_server.resources import case_json
+    from memento_server.session import open_bank
+
+    with open_bank(settings_of(bank, "")) as opened:
+        case = opened.case(case_id)
+    if as_json:
+        console.write_json(case_json(case))
+    else:
+        view.case(console.stdout(), case)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A task, or words to look for.")],
+    k: Annotated[int, typer.Option("-k", help="How many cases.", min=1, max=20)] = 5,
+    outcome: OutcomeOption = "",
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; repeat for more.")] = None,
+    bank: Bank = None,
+    namespace: Namespace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find cases like a task, most similar first."""
+    from memento_memory.limits import check_task
+    from memento_server import console, render
+    from memento_server import show as view
+    from memento_server.session import open_bank
+
+    settings = settings_of(bank, namespace)
+    with open_bank(settings, with_model=True) as opened:
+        opened.embed_pending()
+        slate = opened.retrieve(
+            check_task(query, field="query"),
+            k=k,
+            namespaces=(settings.namespace,),
+            outcome=_outcome(outcome),
+            tags=tuple(tag or ()),
+            browse=True,
+        )
+    if as_json:
+        console.write_json(render.cases_result(slate, render.search_note(slate)).structured_content)
+    else:
+        view.slate(console.stdout(), slate)
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output when left out.")] = None,
+    bank: Bank = None,
+    namespace: Namespace = "",
+) -> None:
+    """Write all cases as JSON lines."""
+    from memento_memory.transfer import export_cases
+    from memento_server import console
+    from memento_server.session import open_bank
+
+    namespaces = (namespace,) if namespace else ()
+    with open_bank(settings_of(bank, "")) as opened:
+        if file is None:
+            count = export_cases(opened, sys.stdout.write, namespaces=namespaces)
+        else:
+            partial = file.with_name(file.name + ".partial")
+            with partial.open("w", encoding="utf-8") as out:
+                count = export_cases(opened, out.write, namespaces=namespaces)
+            partial.replace(file)
+    console.stderr().print(f"{count} cases written")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON lines, gzip'd or not; - reads standard input.")],
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Tag the imported cases; repeat for more.")] = None,
+    bank: Bank = None,
+    namespace: Namespace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read cases from JSON lines: Memento's own, the reference implementation's, or plain task and plan pairs."""
+    from memento_memory.limits import check_tags
+    from memento_memory.transfer import import_cases, open_lines
+    from memento_server import console
+    from memento_server.session import open_bank
+
+    settings = settings_of(bank, namespace)
+    tags = check_tags(tuple(tag or ()))
+    lines = sys.stdin if str(file) == "-" else open_lines(file)
+    with lines, open_bank(settings, with_model=True) as opened:
+        with console.progress("lines read") as tick:
+            report = import_cases(opened, lines, namespace=settings.namespace, tags=tags, progress=tick)
+        with console.progress("vectors", opened.stats().without_vector) as tick:
+            opened.embed_pending(lambda made, _: tick(made))
+    if as_json:
+        console.write_json({"imported": report.imported, "skipped": dict(report.skipped), "examples": report.examples})
+        return
+    out = console.stdout()
+    out.print(f"{report.imported} cases imported, {report.total_skipped} lines skipped")
+    for reason, count in report.skipped.most_common():
+        out.print(f"  {count} × {reason} (for example {report.examples[reason]})", markup=False)
+
+
+@app.command()
+def forget(case_id: CaseId, bank: Bank = None) -> None:
+    """Take a case out of every search; `restore` brings it back until it is purged."""
+    from memento_server import console
+    from memento_server.session import open_bank
+
+    settings = settings_of(bank, "")
+    with open_bank(settings) as opened:
+        case = opened.forget(case_id)
+    console.stdout().print(
+        f"forgot {case.id}; `memento cases restore {case.id}` brings it back within {settings.retention_days:g} days"
+    )
+
+
+@app.command()
+def restore(case_id: CaseId, bank: Bank = None) -> None:
+    """Bring a forgotten case back."""
+    from memento_server import console
+    from memento_server.session import open_bank
+
+    with open_bank(settings_of(bank, ""), with_model=True) as opened:
+        case = opened.restore(case_id)
+    console.stdout().print(f"restored {case.id}")

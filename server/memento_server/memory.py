@@ -1,0 +1,88 @@
+"""The bank as the server holds it: opened when first needed, with its embedding model loading in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from memento_memory.errors import MementoError
+
+if TYPE_CHECKING:
+    from memento_memory.bank import CaseBank
+    from memento_memory.embedding import BackgroundEmbedder
+    from memento_server.settings import Settings
+
+_UPKEEP_EVERY_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class Memory:
+    """Opens the bank once, and again after a problem was mended, without a restart of the server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.RLock()
+        self._bank: CaseBank | None = None
+        self._embedder: BackgroundEmbedder | None = None
+        self._next_upkeep = 0.0
+
+    def warm_up(self) -> None:
+        """Load what the first call will need, off the path of `initialize`."""
+        threading.Thread(target=self._warm_up, name="memento-warm-up", daemon=True).start()
+
+    def bank(self) -> CaseBank:
+        """The open bank.
+
+        Raises:
+            BankError: if it cannot be opened; the next call tries again.
+        """
+        with self._lock:
+            if self._bank is None:
+                from memento_memory.bank import CaseBank
+
+                self._bank = CaseBank(self.settings.bank, self.embedder())
+            return self._bank
+
+    def embedder(self) -> BackgroundEmbedder:
+        """The embedding model, which may still be loading or being prepared."""
+        if self._embedder is None:
+            from memento_memory.embedding import DEFAULT_MODEL, BackgroundEmbedder
+
+            self._embedder = BackgroundEmbedder(self.settings.embedding_model or DEFAULT_MODEL)
+            self._embedder.on_ready(lambda _: self.embed_pending())
+            self._embedder.start()
+        return self._embedder
+
+    def embed_pending(self) -> None:
+        """Give vectors to cases that came in without; failures are logged, for the cases stay and wait."""
+        try:
+            self.bank().embed_pending()
+        except MementoError as error:
+            logger.warning("vectors not written: %s", error)
+
+    def upkeep_soon(self) -> None:
+        """The same in the background, every now and then."""
+        now = time.monotonic()
+        if self.embedder().state == "ready" and now > self._next_upkeep:
+            self._next_upkeep = now + _UPKEEP_EVERY_S
+            threading.Thread(target=self.embed_pending, name="memento-upkeep", daemon=True).start()
+
+    def close(self) -> None:
+        """Close the bank and end a model preparation that is under way."""
+        with self._lock:
+            if self._embedder is not None:
+                self._embedder.close()
+            if self._bank is not None:
+                self._bank.close()
+
+    def _warm_up(self) -> None:
+        try:
+            bank = self.bank()
+            purged = bank.purge(older_than_days=self.settings.retention_days)
+            if purged:
+                logger.info("purged %d forgotten cases", purged)
+        except MementoError as error:
+            logger.warning("%s", error)

@@ -1,0 +1,200 @@
+"""From slates and outcomes to results that fit: everything a model needs, long texts cut, 20 kB at the very most.
+
+Some hosts give the model only the structured part of a result, others only the text: each must do alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mcp.types import CallToolResult, TextContent
+
+from memento_memory.case import Case, Episode, Outcome, Shown, Slate
+from memento_memory.plan import Plan
+from memento_memory.retention import Retained, Status
+from memento_memory.selection.value import posterior_mean
+from memento_memory.text import cut, shown
+from memento_planner.adapt import Draft
+from memento_planner.brief import DATA_NOTICE, brief, why
+from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
+
+Sized = TypeVar("Sized", bound=Out)
+
+MAX_STRUCTURED_BYTES = 13_000
+MAX_TEXT_BYTES = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long the parts of one case may be, in characters and steps."""
+
+    task: int
+    step: int
+    steps: int
+    notes: int
+
+
+_BUDGETS = (
+    Budget(400, 240, 14, 300),
+    Budget(240, 160, 10, 200),
+    Budget(160, 90, 6, 120),
+    Budget(80, 60, 3, 60),
+)
+
+
+def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> CallToolResult:
+    """The answer of plan_with_memory."""
+    has_draft = draft is not None and draft.plan is not None
+
+    def build(budget: Budget) -> PlanOut:
+        return PlanOut(
+            plan_id=episode.plan_id,
+            verdict=episode.slate.verdict.value,
+            brief=cut(brief(episode.slate, draft, episode.plan_id), 2_000),
+            draft_plan=_draft_out(draft, adapted_from, budget),
+            draft_reason=cut(draft.reason, 300) if draft else "there is no success to adapt",
+            cases=[case_out(entry, budget) for entry in episode.slate.shown],
+            source="adapted" if has_draft else "host",
+        )
+
+    out = _fitting(build)
+    lines = [f"plan_id: {out.plan_id}", f"verdict: {out.verdict}", out.brief]
+    if out.draft_plan is not None:
+        lines += ["", f"Draft plan, adapted from {adapted_from}:", *_steps_text(out.draft_plan.plan)]
+        if out.draft_plan.replacements:
+            lines.append(f"Replaced: {'; '.join(out.draft_plan.replacements)}")
+    return _result(out, [*lines, *_cases_text(out.cases)])
+
+
+def cases_result(slate: Slate, note: str) -> CallToolResult:
+    """The answer of retrieve_cases."""
+
+    def build(budget: Budget) -> CasesOut:
+        return CasesOut(cases=[case_out(entry, budget) for entry in slate.shown], note=note)
+
+    out = _fitting(build)
+    return _result(out, [note, *_cases_text(out.cases)])
+
+
+def search_note(slate: Slate) -> str:
+    """What to know about a list of cases that were looked up."""
+    if not slate.shown:
+        return "No case matches."
+    if slate.ranking == "lexical":
+        return "Compared by words only: the embedding model is not ready yet. " + DATA_NOTICE
+    return DATA_NOTICE
+
+
+def outcome_result(retained: Retained) -> CallToolResult:
+    """The answer of record_outcome."""
+    out = OutcomeOut(
+        case_id=retained.case.id if retained.case else "",
+        status=retained.status.value,
+        plan_id=retained.plan_id,
+        changes=changes(retained),
+    )
+    return _result(out, [f"{out.status}: {'; '.join(out.changes)} (plan_id {out.plan_id})"])
+
+
+def changes(retained: Retained) -> list[str]:
+    """What recording an outcome changed in the bank, one sentence each."""
+    said = [retained.note] if retained.note else []
+    case, before = retained.case, retained.before
+    if case is None or retained.status is Status.UNCHANGED:
+        return said or ["nothing changed"]
+    if before is None or before.id != case.id:
+        said.append(f"new case {case.id} ({case.result.outcome.value}) in namespace {case.namespace}")
+    else:
+        said.append(f"case {case.id} now rests on {_weight(case)}, before on {_weight(before)}")
+        if before.result.outcome is not case.result.outcome:
+            said.append(f"its label changed from {before.result.outcome.value} to {case.result.outcome.value}")
+    if case.result.outcome is not Outcome.UNKNOWN:
+        said.append(f"its value is {posterior_mean(case.successes, case.failures):.2f}")
+    return said
+
+
+def case_out(entry: Shown, budget: Budget = _BUDGETS[0]) -> CaseOut:
+    """One case of a slate within a budget."""
+    case = entry.case
+    return CaseOut(
+        case_id=case.id,
+        task=shown(case.task.text, budget.task),
+        context=shown(case.task.context, budget.task // 4),
+        plan=steps_out(case.plan, budget),
+        outcome=case.result.outcome.value,
+        reward=None if case.result.reward is None else round(case.result.reward, 3),
+        evidence=case.result.evidence.value,
+        similarity=round(entry.similarity, 3),
+        value=round(entry.value, 3),
+        why=cut(why(entry), budget.notes),
+        notes=shown(case.result.notes, budget.notes),
+    )
+
+
+def steps_out(plan: Plan, budget: Budget = _BUDGETS[0]) -> list[StepOut]:
+    """The steps of a plan within a budget; steps left out are said to be."""
+    steps = [
+        StepOut(
+            id=s.id,
+            description=shown(s.description, budget.step),
+            depends_on=list(s.depends_on),
+            tool=shown(s.tool, 60),
+        )
+        for s in plan.subtasks[: budget.steps]
+    ]
+    left = len(plan.subtasks) - budget.steps
+    if left > 0:
+        text = f"[… {left} more steps: read the resource memento://cases/{{case_id}}]"
+        steps.append(StepOut(id=budget.steps + 1, description=text, depends_on=[budget.steps], tool=""))
+    return steps
+
+
+def _draft_out(draft: Draft | None, adapted_from: str, budget: Budget) -> DraftOut | None:
+    if draft is None or draft.plan is None:
+        return None
+    roomy = Budget(budget.task, budget.step * 2, budget.steps * 2, budget.notes)
+    return DraftOut(
+        plan=steps_out(draft.plan, roomy),
+        adapted_from=adapted_from,
+        replacements=[f"{shown(old, 80)} → {shown(new, 80)}" for old, new in draft.replacements[:20]],
+        unplaced=[shown(word, 80) for word in draft.unplaced[:20]],
+    )
+
+
+def _fitting(build: Callable[[Budget], Sized]) -> Sized:
+    """The roomiest form of a result that is small enough; the tightest one is small enough for 20 cases."""
+    for budget in _BUDGETS:
+        out = build(budget)
+        if len(out.model_dump_json().encode()) <= MAX_STRUCTURED_BYTES:
+            break
+    return out
+
+
+def _weight(case: Case) -> str:
+    return f"{case.successes:.1f} success and {case.failures:.1f} failure (weighted by evidence)"
+
+
+def _steps_text(steps: Sequence[StepOut]) -> list[str]:
+    return [f"  {step.id}. {step.description}" + (f"  [{step.tool}]" if step.tool else "") for step in steps]
+
+
+def _cases_text(found: Sequence[CaseOut]) -> list[str]:
+    if not found:
+        return []
+    lines = ["", DATA_NOTICE, "<cases>"]
+    for case in found:
+        lines += [
+            f"{case.case_id} [{case.outcome}] {case.task}",
+            f"  why: {case.why}",
+            *_steps_text(case.plan),
+        ]
+    return [*lines, "</cases>"]
+
+
+def _result(out: Out, lines: Sequence[str]) -> CallToolResult:
+    text = "\n".join(line.replace("</cases>", "</ cases>") if line != "</cases>" else line for line in lines)
+    while len(text.encode()) > MAX_TEXT_BYTES:
+        text = cut(text, len(text) * 9 // 10)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=out.model_dump(mode="json"))

@@ -1,0 +1,132 @@
+"""What can be read besides the tools: whole cases, whole episodes, counts; and completions for their names."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import anyio.to_thread
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from memento_memory.case import Case, Episode
+from memento_memory.errors import NotFoundError
+from memento_memory.text import harmless
+from memento_planner.brief import DATA_NOTICE
+from memento_server.memory import Memory
+
+_COMPLETED = {"case_id": "case", "plan_id": "episode", "tags": "tag", "tag": "tag"}
+_MAX_COMPLETIONS = 50
+
+
+def register(server: MCPServer[Memory], memory: Memory) -> None:
+    """Publish the resources and their completions."""
+
+    @server.resource("memento://cases/{case_id}", title="A case", mime_type="application/json")
+    async def case(case_id: str) -> dict[str, Any]:
+        """One case in full: task, plan, outcome, evidence, counts and provenance."""
+        try:
+            found = await anyio.to_thread.run_sync(lambda: memory.bank().case(case_id))
+        except NotFoundError as error:
+            raise ResourceNotFoundError(str(error)) from error
+        return case_json(found)
+
+    @server.resource("memento://episodes/{plan_id}", title="An episode", mime_type="application/json")
+    async def episode(plan_id: str) -> dict[str, Any]:
+        """One planning request: task, the cases shown with similarity, value and propensity, plan and outcome."""
+        try:
+            found = await anyio.to_thread.run_sync(lambda: memory.bank().episode(plan_id))
+        except NotFoundError as error:
+            raise ResourceNotFoundError(str(error)) from error
+        return episode_json(found)
+
+    @server.resource("memento://stats", title="Counts", mime_type="application/json")
+    async def stats() -> dict[str, Any]:
+        """How many cases and episodes there are, by outcome, namespace and tag."""
+        counts = await anyio.to_thread.run_sync(lambda: memory.bank().stats())
+        return {**dataclasses.asdict(counts), "embedder": memory.embedder().state}
+
+    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
+    async def complete(
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion:
+        what = _COMPLETED.get(argument.name)
+        if what is None:
+            return Completion(values=[])
+        found = await anyio.to_thread.run_sync(
+            lambda: memory.bank().complete(what, argument.value, _MAX_COMPLETIONS + 1)
+        )
+        return Completion(values=found[:_MAX_COMPLETIONS], has_more=len(found) > _MAX_COMPLETIONS)
+
+
+def case_json(case: Case) -> dict[str, Any]:
+    """A whole case, made harmless."""
+    return {
+        "notice": DATA_NOTICE,
+        "case_id": case.id,
+        "namespace": case.namespace,
+        "task": harmless(case.task.text),
+        "context": harmless(case.task.context),
+        "plan": [{**step, "description": harmless(step["description"])} for step in case.plan.to_json()],
+        "outcome": case.result.outcome.value,
+        "reward": case.result.reward,
+        "evidence": case.result.evidence.value,
+        "notes": harmless(case.result.notes),
+        "tags": [harmless(tag) for tag in case.tags],
+        "host": harmless(case.host),
+        "model": harmless(case.model),
+        "successes": case.successes,
+        "failures": case.failures,
+        "shown": case.shown,
+        "used": case.used,
+        "created_at": case.created_at,
+        "updated_at": case.updated_at,
+        "forgotten_at": case.forgotten_at,
+    }
+
+
+def episode_json(episode: Episode) -> dict[str, Any]:
+    """A whole episode, made harmless."""
+    result = episode.result
+    return {
+        "notice": DATA_NOTICE,
+        "plan_id": episode.plan_id,
+        "namespace": episode.namespace,
+        "task": harmless(episode.task.text),
+        "context": harmless(episode.task.context),
+        "verdict": episode.slate.verdict.value,
+        "policy": episode.slate.policy,
+        "ranking": episode.slate.ranking,
+        "void_probability": episode.slate.void_probability,
+        "slate": [
+            {
+                "case_id": entry.case.id,
+                "similarity": entry.similarity,
+                "value": entry.value,
+                "log_propensity": entry.propensity,
+                "repeat": entry.repeat,
+                "used": entry.used,
+            }
+            for entry in episode.slate.shown
+        ],
+        "draft": episode.draft.to_json() if episode.draft else None,
+        "plan": episode.plan.to_json() if episode.plan else None,
+        "outcome": result.outcome.value if result else None,
+        "reward": result.reward if result else None,
+        "evidence": result.evidence.value if result else None,
+        "notes": harmless(result.notes) if result else "",
+        "case_id": episode.case_id,
+        "host": harmless(episode.host),
+        "model": harmless(episode.model),
+        "created_at": episode.created_at,
+        "recorded_at": episode.recorded_at,
+    }

@@ -1,0 +1,91 @@
+"""The results of the tools as they go over the wire: names and shapes that hosts and scripts depend on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+NullableNumber = Annotated[float | None, WithJsonSchema({"type": ["number", "null"]})]
+
+
+class Out(BaseModel):
+    """Base of everything that is sent: no surprises in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StepOut(Out):
+    id: int
+    description: str
+    depends_on: list[int]
+    tool: str
+
+
+class CaseOut(Out):
+    case_id: str
+    task: str
+    context: str
+    plan: list[StepOut]
+    outcome: str
+    reward: NullableNumber
+    evidence: str
+    similarity: float
+    value: float = Field(description="estimated probability of success when this case is shown")
+    why: str
+    notes: str
+
+
+class DraftOut(Out):
+    plan: list[StepOut]
+    adapted_from: str
+    replacements: list[str] = Field(description='"old → new"')
+    unplaced: list[str] = Field(description="words of the new task that the plan does not cover")
+
+
+class PlanOut(Out):
+    plan_id: str
+    verdict: str = Field(description="cases or no_useful_case")
+    brief: str
+    draft_plan: Annotated[DraftOut | None, Field(description="object or null")]
+    draft_reason: str = Field(description="why there is no draft")
+    cases: list[CaseOut]
+    source: str = Field(description="who plans: host, or adapted when there is a draft")
+
+
+class OutcomeOut(Out):
+    case_id: str
+    status: str = Field(description="retained, merged, updated or unchanged")
+    plan_id: str
+    changes: list[str]
+
+
+class CasesOut(Out):
+    cases: list[CaseOut]
+    note: str
+
+
+def flat(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema with its $refs written out and its titles dropped; hosts stumble over $defs, models over length."""
+    definitions = schema.get("$defs", {})
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            target = definitions[node["$ref"].rsplit("/", 1)[1]]
+            return walk({**target, **{key: value for key, value in node.items() if key != "$ref"}})
+        if "anyOf" in node and {"type": "null"} in node["anyOf"]:
+            some = next(item for item in node["anyOf"] if item != {"type": "null"})
+            inner = walk({**some, **{key: value for key, value in node.items() if key != "anyOf"}})
+            return {**inner, "type": [inner["type"], "null"]}
+        return {
+            key: walk(value)
+            for key, value in node.items()
+            if key not in ("title", "$defs", "additionalProperties") or isinstance(value, dict)
+        }
+
+    flattened: dict[str, Any] = walk(schema)
+    return flattened

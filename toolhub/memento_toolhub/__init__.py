@@ -1,0 +1,1 @@
+"""Memento's tool hub: downstream MCP servers, relayed."""
