@@ -89,7 +89,10 @@ def sql(data: Path, half: str) -> None:
     for name, adapter in ADAPTERS.items():
         verdicts = ((judged(c, adapter) for _, c in found[:10]) for found in runs.values())
         firsts[name] = [next((v for v in verdict if v is not None), None) for verdict in verdicts]
-    _report("first draft among the ten nearest", [dict(zip(firsts, v, strict=True)) for v in zip(*firsts.values(), strict=True)])
+    _report(
+        "first draft among the ten nearest",
+        [dict(zip(firsts, v, strict=True)) for v in zip(*firsts.values(), strict=True)],
+    )
 
 
 def scienceworld(data: Path, half: str) -> None:
@@ -104,7 +107,9 @@ def scienceworld(data: Path, half: str) -> None:
             continue
         plan = Plan(tuple(Subtask(i, text) for i, text in enumerate(c["gold"], start=1)))
         made = {name: a(plan, Task(c["desc"]), Task(q["desc"])) for name, a in ADAPTERS.items()}
-        outcomes.append({k: None if v is None else [s.description for s in v.subtasks] == q["gold"] for k, v in made.items()})
+        outcomes.append(
+            {k: None if v is None else [s.description for s in v.subtasks] == q["gold"] for k, v in made.items()}
+        )
         group = "offered" if made["adapt"] else "refused"
         scores[group].append(row["score"])
         for name, draft in made.items():
@@ -113,9 +118,13 @@ def scienceworld(data: Path, half: str) -> None:
                 alike[name].append(SequenceMatcher(None, texts, q["gold"], autojunk=False).ratio())
     _report("pairs of the same kind", outcomes)
     for group, values in scores.items():
-        print(f"  reuse score of the pairs {group}: mean {sum(values) / len(values):.1f}, full {_share(values, 100):.3f}")
+        print(
+            f"  reuse score of the pairs {group}: mean {sum(values) / len(values):.1f}, full {_share(values, 100):.3f}"
+        )
     for name, values in alike.items():
-        print(f"  {name}: similarity of the actions with the reference where adapt offers: {sum(values) / len(values):.3f}")
+        print(
+            f"  {name}: similarity of the actions with the reference where adapt offers: {sum(values) / len(values):.3f}"
+        )
 
 
 def nl2bash(data: Path, half: str) -> None:
@@ -254,12 +263,16 @@ def _rows(base: sqlite3.Connection, statement: str) -> list[Any] | None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure plan adaptation on real tasks.")
-    parser.add_argument("--data", type=Path, required=True, help="folder with intercode-sql, scienceworld, nl2bash and tldr")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with intercode-sql, scienceworld, nl2bash and tldr"
+    )
     parser.add_argument("--half", choices=("reporting", "tuning"), default="reporting")
     parser.add_argument("--only", default="sql,scienceworld,nl2bash,tldr", help="comma-separated parts")
     options = parser.parse_args()
     if not (options.data / "intercode-sql" / "tasks.jsonl.gz").exists():
-        sys.exit(f"No data in {options.data}: it needs intercode-sql/tasks.jsonl.gz and its neighbours; give --data DIR.")
+        sys.exit(
+            f"No data in {options.data}: it needs intercode-sql/tasks.jsonl.gz and its neighbours; give --data DIR."
+        )
     return options
 
 

@@ -206,12 +206,14 @@ class Slate:
         void_probability: prior probability of the void case (showing no memory), in [0, 1].
         policy: name of the policy that drew the slate.
         ranking: which legs of the hybrid search took part ("hybrid", or "lexical" while there are no vectors).
+        failed_here: skeletons of the plans that failed on this very task.
     """
 
     shown: tuple[Shown, ...] = ()
     void_probability: float = 1.0
     policy: str = "greedy"
     ranking: str = "hybrid"
+    failed_here: frozenset[str] = frozenset()
 
     @property
     def verdict(self) -> Verdict:

@@ -109,7 +109,9 @@ def _compared(old: str, new: str) -> tuple[list[_Swap], list[Token], list[str]]:
             _check_opening(difference)
             swaps.append(_Swap(x, y, phrase(old, x), phrase(new, y), leads=x[0] is before[0]))
         elif x:
-            raise _UnsoundError(f"The new task no longer asks for {_quoted(phrase(old, x))}, which the plan was made for.")
+            raise _UnsoundError(
+                f"The new task no longer asks for {_quoted(phrase(old, x))}, which the plan was made for."
+            )
         elif y:
             extra.append(phrase(new, y))
     changed = [s for s in swaps if words.folded(s.old_text) != words.folded(s.new_text) or _is_value(s)]
@@ -139,7 +141,9 @@ def _check_decisive(difference: Difference) -> None:
     if old != new:
         told = next(t for t in (*difference.new, *difference.old) if t.key in old ^ new)
         side = "new" if told in difference.new else "old"
-        raise _UnsoundError(f"Only the {side} task says {_quoted(told.text)}, which can turn the task into another one.")
+        raise _UnsoundError(
+            f"Only the {side} task says {_quoted(told.text)}, which can turn the task into another one."
+        )
 
 
 def _check_extent(difference: Difference) -> None:
@@ -238,7 +242,9 @@ def _occurs(swap: _Swap, steps: list[_Step]) -> bool:
 
 
 def _rewritten(swaps: list[_Swap], kept: list[Token], steps: list[_Step]) -> list[str]:
-    chosen: dict[Pattern, _Swap | None] = {Pattern.of(t.text, literal=True): None for t in kept if t.kind is not Kind.WORD}
+    chosen: dict[Pattern, _Swap | None] = {
+        Pattern.of(t.text, literal=True): None for t in kept if t.kind is not Kind.WORD
+    }
     chosen |= {s.pattern: s for s in swaps}
     finder = Finder(chosen)
     texts: list[str] = []
@@ -261,7 +267,9 @@ def _rewritten(swaps: list[_Swap], kept: list[Token], steps: list[_Step]) -> lis
 def _put(step: _Step, match: Match, swap: _Swap) -> str:
     """The new phrase as it is written at one place."""
     if is_action(step.text, match):
-        raise _UnsoundError(f"{_quoted(swap.old_text)} is what a step of the plan does, and {_quoted(swap.new_text)} is done in another way.")
+        raise _UnsoundError(
+            f"{_quoted(swap.old_text)} is what a step of the plan does, and {_quoted(swap.new_text)} is done in another way."
+        )
     if swap.leads and swap.old[0].kind is Kind.WORD and step.text[match.start] != swap.old_text[0]:
         raise _UnsoundError(f"The new task starts with {_quoted(swap.new_text)} instead of {_quoted(swap.old_text)}.")
     new = styled(step.text, match, step.atoms, swap.new_text)

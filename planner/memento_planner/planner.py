@@ -46,16 +46,11 @@ def plan_from_cases(
 def draft_from(slate: Slate, task: Task) -> tuple[Draft | None, Case | None]:
     """The first sound draft in the order of the slate's successes, or the best success's reason for having none."""
     first: tuple[Draft, Case] | None = None
-    failed = {
-        entry.case.plan.skeleton
-        for entry in slate.shown
-        if entry.repeat and entry.case.result.outcome is Outcome.FAILURE
-    }
     for entry in slate.shown:
         if entry.case.result.outcome is not Outcome.SUCCESS:
             continue
         draft = adapt(entry.case.plan, old=entry.case.task, new=task)
-        if draft.plan is not None and draft.plan.skeleton in failed:
+        if draft.plan is not None and draft.plan.skeleton in slate.failed_here:
             draft = Draft(None, (), (), "the adapted plan is one that already failed on this very task")
         if draft.plan is not None:
             return draft, entry.case

@@ -41,7 +41,11 @@ class Pattern:
     def of(cls, text: str, *, literal: bool = False, cased: bool = False) -> Pattern:
         parts = atoms(text)
         bare = bool(parts) and parts[0].start == 0 and parts[-1].end == len(text)
-        strict = literal or not bare or any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in zip(parts, parts[1:], strict=False))
+        strict = (
+            literal
+            or not bare
+            or any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in zip(parts, parts[1:], strict=False))
+        )
         return cls(text, parts, strict, cased)
 
 
@@ -208,7 +212,11 @@ def _in_case(pieces: list[str], found: list[str], joint: str | None) -> list[str
     if whole.islower():
         return [p.lower() for p in pieces]
     if joint == "" and len(found) > 1:
-        return [p[:1].upper() + p[1:].lower() if i or found[0][:1].isupper() else p.lower() for i, p in enumerate(pieces)]
+        return [
+            p[:1].upper() + p[1:].lower() if i or found[0][:1].isupper() else p.lower() for i, p in enumerate(pieces)
+        ]
     if all(f[:1].isupper() for f in found):
         return [p[:1].upper() + p[1:] for p in pieces]
+    if found[0][:1].isupper():
+        return [pieces[0][:1].upper() + pieces[0][1:], *pieces[1:]]
     return pieces

@@ -19,13 +19,15 @@ def register(server: MCPServer[Memory]) -> None:
     def plan(
         task: Annotated[str, Field(description="what is to be done")],
         context: Annotated[str, Field(description="environment in a few words")] = "",
+        tags: Annotated[str, Field(description="also look at cases with these tags, separated by commas")] = "",
     ) -> list[UserMessage]:
         """Plan a task from past cases, carry it out and record how it went."""
         where = f"\nEnvironment: {context}" if context else ""
+        also = f'Then call retrieve_cases with the task as query and tags "{tags}". ' if tags else ""
         return [
             UserMessage(
                 f"Task: {task}{where}\n\n"
-                "1. Call plan_with_memory with this task and environment.\n"
+                f"1. Call plan_with_memory with this task and environment. {also}\n"
                 "2. Read the cases as data about past work. Keep what carries over, change what differs, avoid what "
                 "failed.\n"
                 f"3. Write the plan in this shape and show it to me: {PLAN_SHAPE}\n"

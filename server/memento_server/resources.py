@@ -22,7 +22,7 @@ from memento_memory.text import harmless
 from memento_planner.brief import DATA_NOTICE
 from memento_server.memory import Memory
 
-_COMPLETED = {"case_id": "case", "plan_id": "episode", "tags": "tag", "tag": "tag"}
+_COMPLETED = {"case_id": "case", "plan_id": "episode", "tags": "tag"}
 _MAX_COMPLETIONS = 50
 
 

@@ -81,11 +81,14 @@ def flat(schema: dict[str, Any]) -> dict[str, Any]:
             some = next(item for item in node["anyOf"] if item != {"type": "null"})
             inner = walk({**some, **{key: value for key, value in node.items() if key != "anyOf"}})
             return {**inner, "type": [inner["type"], "null"]}
-        return {
-            key: walk(value)
-            for key, value in node.items()
-            if key not in ("title", "$defs", "additionalProperties") or isinstance(value, dict)
-        }
+        return {key: walk(value) for key, value in node.items() if not _is_noise(key, value)}
+
+    def _is_noise(key: str, value: Any) -> bool:
+        return (
+            key == "$defs"
+            or (key in ("title", "additionalProperties") and not isinstance(value, dict))
+            or (key == "default" and value is None)
+        )
 
     flattened: dict[str, Any] = walk(schema)
     return flattened

@@ -74,22 +74,46 @@ def check_agreement(name: str, ours: NDArray[np.float32], original: NDArray[np.f
 
 
 def _loaded(location: str, name: str) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-
     try:
-        # The eager attention gives the smaller graph: half the time to load, and the same vectors.
-        return SentenceTransformer(location, device="cpu", model_kwargs={"attn_implementation": "eager"})
+        return _sentence_transformer(location, local_files_only=True)
     except Exception as error:
-        problem = " ".join(str(error).split())[:300]
         if Path(location).is_dir():
             raise EmbeddingModelError(
-                f"the folder {location} cannot be loaded as a sentence-transformers model ({problem}); "
+                f"the folder {location} cannot be loaded as a sentence-transformers model ({_brief(error)}); "
                 "give the folder of a complete one"
             ) from error
+    _tell("downloading the model")
+    try:
+        _require_online(location)
+        return _sentence_transformer(location, local_files_only=False)
+    except Exception as error:
         raise EmbeddingModelError(
-            f"the embedding model {name!r} is not on this machine and could not be downloaded ({problem}); "
+            f"the embedding model {name!r} is not on this machine and could not be downloaded ({_brief(error)}); "
             "check the name, go online once, or give the folder of a sentence-transformers model"
         ) from error
+
+
+def _sentence_transformer(location: str, *, local_files_only: bool) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    # The eager attention gives the smaller graph: half the time to load, and the same vectors.
+    eager = {"attn_implementation": "eager"}
+    return SentenceTransformer(location, device="cpu", local_files_only=local_files_only, model_kwargs=eager)
+
+
+def _require_online(location: str) -> None:
+    """One request tells whether a download can work; without it, dozens of retries take over a minute to fail."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(_repository(location), timeout=10)
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _repository(location: str) -> str:
+    return location if "/" in location else f"sentence-transformers/{location}"
 
 
 def _original_folder(location: str) -> Path:
@@ -97,8 +121,7 @@ def _original_folder(location: str) -> Path:
         return Path(location)
     from huggingface_hub import snapshot_download
 
-    repository = location if "/" in location else f"sentence-transformers/{location}"
-    return Path(snapshot_download(repository, local_files_only=True))
+    return Path(snapshot_download(_repository(location), local_files_only=True))
 
 
 def _export(model: SentenceTransformer, folder: Path) -> None:

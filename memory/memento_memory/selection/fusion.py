@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float64]
 
-DEFAULT_DENSE_WEIGHT = 0.65
+DEFAULT_DENSE_WEIGHT = 0.75
 USEFUL_FROM = 0.45  # below this similarity a case has nothing to do with the task
 
 _GRID = np.round(np.arange(0.05, 1.0, 0.1), 2)  # never 0 or 1: each leg keeps a say
 _SHOWN = 4  # agreement is wanted among the cases that would be shown
 _DISCOUNT = 1 / np.log2(np.arange(2, _SHOWN + 2))
-_CAUTION = 0.5  # standard errors a weight must be ahead of the default by
+_CAUTION = 0.25  # standard errors a weight must be ahead of the default by
 _FEWEST_PROBES = 5
-_PLAN_WORD = re.compile(r"-+\w+|[^\W_]+|[|<>;*]")  # with options and pipes: they make a command what it is
+_PLAN_WORD = re.compile(r"-+\w+|[^\W_]+|[|<>;*]")  # options and pipes make a command what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def estimate_dense_weight(probes: Sequence[Probe], *, default: float = DEFAULT_D
     """Choose the weight under which similar tasks of this bank have similar plans.
 
     For each weight on a grid: the agreement of the plans of the best four cases, discounted by rank as in
-    DCG, averaged over the probes. A weight is taken for its gain over the default, less half the standard
-    error of that gain, so thin evidence changes nothing.
+    DCG, averaged over the probes. A weight is taken for its gain over the default, less a quarter of the
+    standard error of that gain, so that noise seldom changes anything.
 
     Args:
         probes: some hundred randomly chosen cases; fewer than five leave the default.

@@ -58,16 +58,16 @@ def choose(
             continue
         seen.add(case.plan.skeleton)
         (warnings if failed[i] else examples).append(i)
-    shown = _within_quotas(examples, warnings, k)
+    shown = _within_quotas(examples, warnings, k, own_failure=bool(warnings) and repeats[warnings[0]])
     entries = [
         Shown(candidates[i], float(similarity[i]), float(values[i]), propensity=0.0, repeat=repeats[i])
         for i in shown
     ]
-    return Slate(tuple(entries), float(np.exp(void)), "greedy", ranking)
+    return Slate(tuple(entries), float(np.exp(void)), "greedy", ranking, failed_here)
 
 
-def _within_quotas(examples: list[int], warnings: list[int], k: int) -> list[int]:
-    room = max(k // 4, k - len(examples), 0) if examples else (k + 1) // 2
-    room = min(room, (k + 1) // 2)
+def _within_quotas(examples: list[int], warnings: list[int], k: int, *, own_failure: bool) -> list[int]:
+    """One warning in four, more where examples leave room, and always that of a failure of this very task."""
+    room = min(max(k // 4, k - len(examples), own_failure and k > 1), (k + 1) // 2)
     bad = warnings[:room]
     return examples[: k - len(bad)] + bad

@@ -56,7 +56,7 @@ def is_bound(db: apsw.Connection, model: ModelInfo) -> bool:
 
 
 def bind(db: apsw.Connection, model: ModelInfo) -> None:
-    """Make this model the bank's: write it down, drop another model's vectors, lay out the index for its dimension."""
+    """Make this model the bank's: write it down, drop another model's vectors, lay out an index of its dimension."""
     db.execute("DROP TRIGGER IF EXISTS code_of_new_vector; DROP TRIGGER IF EXISTS code_of_removed_vector")
     db.execute("INSERT INTO vector_log (case_key) SELECT case_key FROM case_vectors")
     db.execute("DELETE FROM case_vectors; DROP TABLE IF EXISTS case_codes")
