@@ -42,9 +42,9 @@ def choose(
     scores = np.where(failed, prior, logits(prior, values))
     void_scores = np.where(failed, void, logits(np.array([void]), np.array([NO_MEMORY]))[0])
     repeats = [case.task.is_same_as(task) for case in candidates]
-    failed_here = {
+    failed_here = frozenset(
         c.plan.skeleton for c, again, bad in zip(candidates, repeats, failed, strict=True) if again and bad
-    }
+    )
 
     examples: list[int] = []
     warnings: list[int] = []

@@ -49,8 +49,8 @@ def is_bound(db: apsw.Connection, model: ModelInfo) -> bool:
     if stored["weights_hash"] != model.weights_hash or int(stored["dimension"]) != model.dimension:
         raise ModelMismatchError(
             f"the bank's vectors were made with the embedding model {stored['model_id']} ({stored['dimension']} "
-            f"dimensions, weights {stored['weights_hash'][:12]}), but {model.id} ({model.dimension} dimensions, weights "
-            f"{model.weights_hash[:12]}) is in use; run `memento reembed`, or set MEMENTO_EMBEDDING_MODEL back"
+            f"dimensions, weights {stored['weights_hash'][:12]}), but {model.id} ({model.dimension} dimensions, "
+            f"weights {model.weights_hash[:12]}) is in use; run `memento reembed`, or set MEMENTO_EMBEDDING_MODEL back"
         )
     return True
 
