@@ -48,7 +48,8 @@ def brief(slate: Slate, draft: Draft | None, plan_id: str) -> str:
     if draft is not None and draft.plan is not None:
         lines.append("draft_plan is the best success adapted by substitution: check every step against the task.")
         if draft.unplaced:
-            lines.append(f"It does not cover: {', '.join(draft.unplaced[:12])}. Add what is missing.")
+            missing = ", ".join(shown(word, 40) for word in draft.unplaced[:12])
+            lines.append(f"It does not cover: {missing}. Add what is missing.")
     if warnings:
         lines.append("Do not repeat what failed; its why says the reason.")
     if slate.ranking == "lexical":

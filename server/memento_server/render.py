@@ -5,6 +5,7 @@ Some hosts give the model only the structured part of a result, others only the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,10 +21,11 @@ from memento_planner.adapt import Draft
 from memento_planner.brief import DATA_NOTICE, brief, why
 from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
 
-Sized = TypeVar("Sized", bound=Out)
+Sized = TypeVar("Sized", PlanOut, CasesOut)
 
 MAX_STRUCTURED_BYTES = 13_000
 MAX_TEXT_BYTES = 6_000
+_HEAD_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,14 @@ class Budget:
     steps: int
     notes: int
 
+    def scaled(self, share: float) -> Budget:
+        """The same with everything shorter, though never so short that nothing is left to read."""
+        task, step, notes = (max(int(length * share), 24) for length in (self.task, self.step, self.notes))
+        return Budget(task, step, max(int(self.steps * share), 2), notes)
 
-_BUDGETS = (
-    Budget(400, 240, 14, 300),
-    Budget(240, 160, 10, 200),
-    Budget(160, 90, 6, 120),
-    Budget(80, 60, 3, 60),
-)
+
+_ROOMY = Budget(task=400, step=240, steps=14, notes=300)
+_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)
 
 
 def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> CallToolResult:
@@ -115,7 +118,7 @@ def changes(retained: Retained) -> list[str]:
     return said
 
 
-def case_out(entry: Shown, budget: Budget = _BUDGETS[0]) -> CaseOut:
+def case_out(entry: Shown, budget: Budget = _ROOMY) -> CaseOut:
     """One case of a slate within a budget."""
     case = entry.case
     return CaseOut(
@@ -133,7 +136,7 @@ def case_out(entry: Shown, budget: Budget = _BUDGETS[0]) -> CaseOut:
     )
 
 
-def steps_out(plan: Plan, budget: Budget = _BUDGETS[0]) -> list[StepOut]:
+def steps_out(plan: Plan, budget: Budget = _ROOMY) -> list[StepOut]:
     """The steps of a plan within a budget; steps left out are said to be."""
     steps = [
         StepOut(
@@ -158,18 +161,27 @@ def _draft_out(draft: Draft | None, adapted_from: str, budget: Budget) -> DraftO
     return DraftOut(
         plan=steps_out(draft.plan, roomy),
         adapted_from=adapted_from,
-        replacements=[f"{shown(old, 80)} → {shown(new, 80)}" for old, new in draft.replacements[:20]],
-        unplaced=[shown(word, 80) for word in draft.unplaced[:20]],
+        replacements=[
+            f"{shown(old, budget.step // 3)} → {shown(new, budget.step // 3)}"
+            for old, new in draft.replacements[: budget.steps]
+        ],
+        unplaced=[shown(word, budget.step // 3) for word in draft.unplaced[: budget.steps]],
     )
 
 
 def _fitting(build: Callable[[Budget], Sized]) -> Sized:
-    """The roomiest form of a result that is small enough; the tightest one is small enough for 20 cases."""
-    for budget in _BUDGETS:
-        out = build(budget)
-        if len(out.model_dump_json().encode()) <= MAX_STRUCTURED_BYTES:
-            break
+    """The roomiest form of a result that is small enough; in the tightest one, the last cases give way."""
+    for share in _SHARES:
+        out = build(_ROOMY.scaled(share))
+        if _bytes(out) <= MAX_STRUCTURED_BYTES:
+            return out
+    while out.cases and _bytes(out) > MAX_STRUCTURED_BYTES:
+        out.cases.pop()
     return out
+
+
+def _bytes(out: Out) -> int:
+    return len(out.model_dump_json().encode())
 
 
 def _weight(case: Case) -> str:
@@ -183,18 +195,22 @@ def _steps_text(steps: Sequence[StepOut]) -> list[str]:
 def _cases_text(found: Sequence[CaseOut]) -> list[str]:
     if not found:
         return []
-    lines = ["", DATA_NOTICE, "<cases>"]
+    lines = []
     for case in found:
-        lines += [
-            f"{case.case_id} [{case.outcome}] {case.task}",
-            f"  why: {case.why}",
-            *_steps_text(case.plan),
-        ]
-    return [*lines, "</cases>"]
+        lines += [f"{case.case_id} [{case.outcome}] {case.task}", f"  why: {case.why}", *_steps_text(case.plan)]
+    return ["", DATA_NOTICE, "<cases>", *(line.replace("</cases>", "</ cases>") for line in lines), "</cases>"]
 
 
 def _result(out: Out, lines: Sequence[str]) -> CallToolResult:
-    text = "\n".join(line.replace("</cases>", "</ cases>") if line != "</cases>" else line for line in lines)
-    while len(text.encode()) > MAX_TEXT_BYTES:
+    text = TextContent(type="text", text=_within(list(lines), MAX_TEXT_BYTES))
+    return CallToolResult(content=[text], structured_content=out.model_dump(mode="json"))
+
+
+def _within(lines: list[str], limit: int) -> str:
+    """The lines as one text; where that is too long, the last ones before the closing fence give way."""
+    while len(lines) > _HEAD_LINES and len(json.dumps("\n".join(lines), ensure_ascii=False).encode()) > limit:
+        del lines[-2]
+    text = "\n".join(lines)
+    while len(json.dumps(text, ensure_ascii=False).encode()) > limit:
         text = cut(text, len(text) * 9 // 10)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=out.model_dump(mode="json"))
+    return text
