@@ -126,13 +126,13 @@ class CaseBank:
         Raises:
             InputError: if the report cannot be used; nothing is changed.
         """
-        task = report.task or (self.episode(report.plan_id).task if report.plan_id else None)
+        task = self.episode(report.plan_id).task if report.plan_id else report.task
         vector, info = self._embedded(task) if task else (None, None)
         with self.database.writing() as db:
-            if vector is not None and info is not None and not self._bind_if_new(db, info):
-                vector = None
+            if info is not None and not vectors.admits(db, info):
+                vector = None  # the outcome is kept all the same; retrieval says what is wrong
             retained = retention.retain(db, report, retention.state_cosines(vector), self._clock())
-            if vector is not None and retained.status is retention.Status.RETAINED and retained.case:
+            if vector is not None and retained.case and retained.before is None:
                 found = cases.by_id(db, retained.case.id)
                 assert found is not None
                 vectors.put(db, found[0], vector)
@@ -194,6 +194,7 @@ class CaseBank:
         Raises:
             InputError: if an equal case has been retained since.
         """
+        vector, info = self._embedded(self.case(case_id).task)
         with self.database.writing() as db:
             key, case = _found(db, case_id)
             if case.forgotten_at is not None:
@@ -202,7 +203,8 @@ class CaseBank:
                         "case_id", f"{case_id} was learned again since, as {equal[1].id}; nothing to restore"
                     )
                 cases.set_forgotten(db, key, None)
-        self.embed_pending()
+                if vector is not None and info is not None and vectors.admits(db, info):
+                    vectors.put(db, key, vector)
         return self.case(case_id)
 
     def purge(self, *, older_than_days: float = RETENTION_DAYS) -> int:
@@ -285,7 +287,8 @@ class CaseBank:
                     break
                 matrix = embedder.embed([state for _, state in rows])
                 with self.database.writing() as db:
-                    self._bind_if_new(db, embedder.info)
+                    if not vectors.is_bound(db, embedder.info):
+                        vectors.bind(db, embedder.info)
                     for (key, _), vector in zip(rows, matrix, strict=True):
                         vectors.put(db, key, vector)
                 done += len(rows)
@@ -320,11 +323,6 @@ class CaseBank:
     def _embedded(self, task: Task) -> tuple[NDArray[np.float32] | None, ModelInfo | None]:
         embedder = self._embedders.get(wait=_LOAD_WAIT_S)
         return (None, None) if embedder is None else (embedder.embed([task.state])[0], embedder.info)
-
-    def _bind_if_new(self, db: apsw.Connection, info: ModelInfo) -> bool:
-        if not vectors.model_of(db):
-            vectors.bind(db, info)
-        return vectors.is_bound(db, info)
 
     def _code_copy(self) -> CodeCopy:
         if self._copy is None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from memento_memory.errors import InputError
-from memento_memory.text import KB, check, normalised
+from memento_memory.text import KB, check, normalised, shown
 
 MAX_STEPS = 100
 MAX_PLAN_BYTES = 100 * KB
 _MAX_STEP_BYTES = 10 * KB
 _MAX_TOOL_BYTES = 200
+_SHOWN_ID = 40
 _NUMBERED = re.compile(r"^\s*(?:(?:step\s*)?\d{1,3}\s*[.):]|[-*•])\s+", re.IGNORECASE)
 _JSON = re.compile(r'\{\s*["}]|\[\s*[{"\]]')
 _HOW = 'give numbered lines, or JSON like {"plan": [{"id": 1, "description": "…", "depends_on": [], "tool": ""}]}'
@@ -119,11 +120,11 @@ def _split_lines(text: str) -> list[str]:
 
 
 def _items(field: str, raw: Any) -> list[Any]:
-    if isinstance(raw, Mapping):
-        for key in ("plan", "steps", "subtasks"):
-            if key in raw:
-                return _items(field, raw[key])
-        raise InputError(field, f"has no key 'plan'; {_HOW}")
+    while isinstance(raw, Mapping):
+        key = next((key for key in ("plan", "steps", "subtasks") if key in raw), None)
+        if key is None:
+            raise InputError(field, f"has no key 'plan'; {_HOW}")
+        raw = raw[key]
     if not isinstance(raw, list):
         raise InputError(field, f"is a JSON {type(raw).__name__}, not a list of steps; {_HOW}")
     if raw and all(isinstance(item, str) for item in raw):
@@ -169,12 +170,14 @@ def _draft(field: str, item: Any, position: int) -> tuple[str, str, tuple[str, .
     tool = item.get("tool") or ""
     if not isinstance(tool, str):
         raise InputError(f"{name}.tool", "is not text; name one tool, or leave it out")
-    return (
-        str(item.get("id", position)),
-        text,
-        tuple(map(str, needs)),
-        check(f"{name}.tool", tool, limit=_MAX_TOOL_BYTES),
-    )
+    key, *wanted = (_id(name, given) for given in (item.get("id", position), *needs))
+    return key, text, tuple(wanted), check(f"{name}.tool", tool, limit=_MAX_TOOL_BYTES)
+
+
+def _id(name: str, given: Any) -> str:
+    if not isinstance(given, str | int | float):
+        raise InputError(name, "has an id, or depends on one, that is neither a number nor a text; number steps from 1")
+    return str(given)
 
 
 def _dependency_order(field: str, needs: dict[str, tuple[str, ...]]) -> list[str]:
@@ -183,14 +186,17 @@ def _dependency_order(field: str, needs: dict[str, tuple[str, ...]]) -> list[str
         for other in wanted:
             if other not in needs:
                 raise InputError(
-                    field, f"step {key} depends on step {other}, which does not exist; give the id of a step"
+                    field,
+                    f"step {shown(key, _SHOWN_ID)} depends on step {shown(other, _SHOWN_ID)}, which does not exist; "
+                    f"give the id of a step",
                 )
     order: list[str] = []
     left = dict(needs)
     while left:
         ready = next((key for key, wanted in left.items() if not any(other in left for other in wanted)), None)
         if ready is None:
-            raise InputError(field, f"steps {', '.join(left)} depend on each other in a circle; remove one dependency")
+            circle = ", ".join(shown(key, _SHOWN_ID) for key in left)
+            raise InputError(field, f"steps {circle} depend on each other in a circle; remove one dependency")
         order.append(ready)
         del left[ready]
     return order

@@ -179,14 +179,7 @@ def _apply(
     held = cases.by_id(db, old.case_id) if old.case_id else None
     if held is not None and held[1].forgotten_at is None and _same_plan(new.plan, old.plan):
         case_key, before = held
-        after = _recounted(
-            before,
-            new.result,
-            now,
-            minus=old.result,
-            plus=new.result,
-            only=episodes.of_case(db, case_key) == 1,
-        )
+        after = _recounted(before, now, minus=old.result, plus=new.result)
         cases.update(db, case_key, replace(after, tags=report.tags))
         episodes.set_outcome(db, key, new, case_key)
         return Retained(Status.UPDATED, new.plan_id, _reread(db, case_key), before)
@@ -212,7 +205,7 @@ def _withdraw(db: apsw.Connection, held: tuple[int, Case], result: Result | None
     if max(left) < _EMPTY and episodes.of_case(db, case_key) == 0:
         cases.remove(db, case_key)
     else:
-        cases.update(db, case_key, _recounted(case, case.result, now, minus=result))
+        cases.update(db, case_key, _recounted(case, now, minus=result))
 
 
 def _place(
@@ -223,7 +216,7 @@ def _place(
     found = _equal_case(db, episode.namespace, episode.task, episode.plan, cosines)
     if found is not None:
         case_key, before = found
-        after = _recounted(before, episode.result, now, plus=episode.result)
+        after = _recounted(before, now, plus=episode.result)
         cases.update(db, case_key, replace(after, tags=report.tags))
         return Status.MERGED, case_key, before
     successes, failures = episode.result.counts
@@ -265,35 +258,28 @@ def _equal_case(
     return best if near.get(best[0], 0.0) >= SAME_TASK else None
 
 
-def _recounted(
-    case: Case,
-    result: Result,
-    now: float,
-    *,
-    minus: Result | None = None,
-    plus: Result | None = None,
-    only: bool = False,
-) -> Case:
+def _recounted(case: Case, now: float, *, minus: Result | None = None, plus: Result | None = None) -> Case:
     """The case with one contribution taken out and another put in.
 
-    Outcomes that agree keep the case's label; where they disagree the weight of all evidence decides. With several
-    contributions the reward shown is their evidence-weighted mean.
-
-    Args:
-        only: whether `plus` is all the case stands on.
+    A case that stands on one known outcome shows just that. Of several it shows the evidence-weighted mean reward; an
+    outcome that agrees keeps the case's label, otherwise the weight of all evidence decides.
     """
     out, into = minus.counts if minus else (0.0, 0.0), plus.counts if plus else (0.0, 0.0)
     successes = max(case.successes - out[0] + into[0], 0.0)
     failures = max(case.failures - out[1] + into[1], 0.0)
     total = successes + failures
-    if total < _EMPTY or (only and max(abs(successes - into[0]), abs(failures - into[1])) < _EMPTY):
-        return replace(case, result=result, successes=successes, failures=failures, updated_at=now)
-    label = result.outcome
-    if label is not case.result.outcome:
-        label = Outcome.SUCCESS if successes >= failures else Outcome.FAILURE
-    evidence = min(result.evidence, case.result.evidence, key=lambda e: e.rank)
-    merged = Result(label, successes / total, evidence, result.notes or case.result.notes)
-    return replace(case, result=merged, successes=successes, failures=failures, updated_at=now)
+    recounted = replace(case, successes=successes, failures=failures, updated_at=now)
+    if plus and max(abs(successes - into[0]), abs(failures - into[1])) < _EMPTY:
+        return replace(recounted, result=plus)
+    held = case.result
+    notes = plus.notes if plus and plus.notes else held.notes
+    if total < _EMPTY:
+        return replace(recounted, result=Result(Outcome.UNKNOWN, None, held.evidence, notes))
+    given = plus if plus and plus.outcome is not Outcome.UNKNOWN else None
+    agrees = given.outcome is held.outcome if given else minus is None or minus.outcome is Outcome.UNKNOWN
+    label = held.outcome if agrees else Outcome.SUCCESS if successes >= failures else Outcome.FAILURE
+    evidence = min(held.evidence, given.evidence, key=lambda e: e.rank) if given else held.evidence
+    return replace(recounted, result=Result(label, successes / total, evidence, notes))
 
 
 def _reread(db: apsw.Connection, case_key: int) -> Case:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 64
 _FILTERED_CANDIDATES = 512
-_PROBES = 200
+_PROBES = 400
 _FIRST_CALIBRATION = 16
 
 Scores = NDArray[np.float64]
@@ -83,21 +83,18 @@ def retrieve(
     legs = search(db, query.task.state, vector, query.namespaces, limit, copy)
     found = cases.by_keys(db, legs.keys)
     similarity = fusion.fuse(legs.cosine, legs.lexical, dense_weight=dense_weight(db, query.namespaces))
-    kept = [
-        (found[key], float(score))
-        for key, score in zip(legs.keys, similarity, strict=True)
-        if key in found and query.admits(found[key])
-    ]
+    scored = [(found[key], float(score)) for key, score in zip(legs.keys, similarity, strict=True) if key in found]
     if query.browse:
-        return _browse(query, kept, value_model, ranking)
+        return _browse(query, [(case, score) for case, score in scored if query.admits(case)], value_model, ranking)
     return choose(
         query.task,
-        [case for case, _ in kept],
-        np.array([score for _, score in kept]),
+        [case for case, _ in scored],
+        np.array([score for _, score in scored]),
         k=query.k,
-        threshold=fusion.USEFUL_FROM,
+        threshold=fusion.USEFUL_FROM_BY_WORDS if vector is None else fusion.USEFUL_FROM,
         value_model=value_model,
         ranking=ranking,
+        admits=query.admits,
     )
 
 

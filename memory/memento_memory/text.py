@@ -10,8 +10,10 @@ from memento_memory.errors import InputError
 KB = 1000
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_WITH_DIGIT = re.compile(r"[\w.]*\d[\w.]*")
+_WORD = re.compile(r"[\w.]+")
+_DIGIT = re.compile(r"\d")
 _SPACE = re.compile(r"\s+")
+_END_MARKS = re.compile(r"(?<=[^\s.!?;])[.!?;]+$")  # of a word: alone, as in `cd ..`, they are no end marks
 
 
 def check(field: str, text: str, *, limit: int, required: bool = False) -> str:
@@ -66,9 +68,9 @@ def shown(text: str, limit: int) -> str:
 def normalised(text: str) -> str:
     """The form in which two texts are compared for being the same: case-folded, white space collapsed, no end mark."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SPACE.sub(" ", folded).strip().rstrip(".!?;")
+    return _END_MARKS.sub("", _SPACE.sub(" ", folded).strip())
 
 
 def digits_in(text: str) -> list[str]:
     """The words of a text that hold a digit, sorted: numbers, dates, versions, numbered names."""
-    return sorted(word.strip(".") for word in _WITH_DIGIT.findall(text))
+    return sorted(word.strip(".") for word in _WORD.findall(text) if _DIGIT.search(word))

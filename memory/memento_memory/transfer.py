@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from memento_memory.limits import check_namespace, check_notes, check_tags, chec
 from memento_memory.plan import parse_plan
 from memento_memory.retention import new_id
 from memento_memory.store import cases
+from memento_memory.text import check
 
 FORMAT = "memento-cases"
 VERSION = 1
@@ -30,6 +33,8 @@ _BATCH = 500
 _TASK_NAMES = ("task", "question", "query", "nl", "instruction", "prompt", "desc")
 _PLAN_NAMES = ("plan", "steps", "cmd", "command", "gold", "sql", "solution", "answer")
 _CONTEXT_NAMES = ("context", "db", "page")
+_MAX_NAME_BYTES = 200
+_ID = re.compile(r"[\w-]{1,64}")
 _LABELS = {"positive": Outcome.SUCCESS, "negative": Outcome.FAILURE}
 
 
@@ -87,7 +92,7 @@ def import_cases(
     batch: list[tuple[int, Case]] = []
     number = 0
     for number, item in _items(lines, report):
-        if "format" in item:
+        if _is_header(item):
             _check_header(item)
             continue
         try:
@@ -109,7 +114,7 @@ def read_case(line: str) -> Case | None:
     """The case in one line, or None when there is none that could be imported."""
     try:
         item = json.loads(line)
-        return None if not isinstance(item, dict) or "format" in item else _case(item, "default", ())
+        return None if not isinstance(item, dict) or _is_header(item) else _case(item, "default", ())
     except (ValueError, RecursionError, MementoError):
         return None
 
@@ -128,9 +133,18 @@ def open_lines(path: Path) -> IO[str]:
     return cast("IO[str]", opener(path, "rt", encoding="utf-8", errors="replace"))
 
 
+def _intact(lines: Iterable[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(
+            "file", f"cannot be read to its end ({error}); what was imported up to there stays, get the file again"
+        ) from error
+
+
 def _items(lines: Iterable[str], report: ImportReport) -> Iterator[tuple[int, Mapping[str, Any]]]:
     number = 0
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_intact(lines), start=1):
         text = line.strip().removeprefix("\ufeff")
         if not text:
             continue
@@ -144,6 +158,10 @@ def _items(lines: Iterable[str], report: ImportReport) -> Iterator[tuple[int, Ma
                 yield number, entry
             else:
                 report.skip("not an object", number, "one JSON object a line is expected")
+
+
+def _is_header(item: Mapping[str, Any]) -> bool:
+    return "format" in item and item.keys().isdisjoint(("case", *_TASK_NAMES))
 
 
 def _check_header(item: Mapping[str, Any]) -> None:
@@ -180,32 +198,34 @@ def _case(item: Mapping[str, Any], namespace: str, tags: tuple[str, ...]) -> Cas
     task = check_task(_text(item, _TASK_NAMES, "task"), _text(item, _CONTEXT_NAMES, "context", default=""))
     plan = parse_plan(_first(item, _PLAN_NAMES, "plan"))
     result = _result(item)
-    own, own_tags = item.get("namespace") or namespace, item.get("tags") or ()
+    own_id, own_tags = item.get("id"), item.get("tags") or []
+    if not isinstance(own_tags, list):
+        raise InputError("tags", "is not a list of words; give tags as text")
     successes, failures = result.counts
+    is_known = result.outcome is not Outcome.UNKNOWN
     now = time.time()
-    created = item.get("created_at")
     return Case(
-        id=str(item.get("id") or ""),
-        namespace=check_namespace(own),
+        id=own_id if isinstance(own_id, str) and _ID.fullmatch(own_id) else "",
+        namespace=check_namespace(item.get("namespace") or namespace),
         task=task,
         plan=plan,
         result=result,
         tags=check_tags((*own_tags, *tags)),
-        host=_text(item, ("host",), "host", default=""),
-        model=_text(item, ("model",), "model", default=""),
-        successes=_count(item, "successes", successes),
-        failures=_count(item, "failures", failures),
-        created_at=float(created) if isinstance(created, int | float) else now,
+        host=check("host", _text(item, ("host",), "host", default=""), limit=_MAX_NAME_BYTES),
+        model=check("model", _text(item, ("model",), "model", default=""), limit=_MAX_NAME_BYTES),
+        successes=_number(item, "successes", successes) if is_known else 0.0,
+        failures=_number(item, "failures", failures) if is_known else 0.0,
+        created_at=_number(item, "created_at", now),
         updated_at=now,
     )
 
 
 def _result(item: Mapping[str, Any]) -> Result:
     reward, label = item.get("reward"), item.get("case_label")
-    if reward is not None and (not isinstance(reward, int | float) or isinstance(reward, bool)):
-        raise InputError("reward", f"is {reward!r}, not a number in [0, 1]")
-    if label is not None and label not in _LABELS:
-        raise InputError("case_label", f"is {label!r}; 'positive' and 'negative' are known")
+    if reward is not None and (isinstance(reward, bool) or not isinstance(reward, int | float) or not 0 <= reward <= 1):
+        raise InputError("reward", f"is {reward!r:.40}, not a number in [0, 1]")
+    if label is not None and label not in tuple(_LABELS):
+        raise InputError("case_label", f"is {label!r:.40}; 'positive' and 'negative' are known")
     if "outcome" in item:
         outcome = _choice(item["outcome"], Outcome, "outcome")
     elif label is not None:
@@ -223,7 +243,7 @@ def _choice(value: Any, kind: Any, name: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise InputError(name, f"is {value!r}; one of {', '.join(kind)} is expected") from None
+        raise InputError(name, f"is {value!r:.40}; one of {', '.join(kind)} is expected") from None
 
 
 def _first(item: Mapping[str, Any], names: tuple[str, ...], name: str) -> Any:
@@ -243,9 +263,9 @@ def _text(item: Mapping[str, Any], names: tuple[str, ...], name: str, default: s
     return default
 
 
-def _count(item: Mapping[str, Any], name: str, default: float) -> float:
+def _number(item: Mapping[str, Any], name: str, default: float) -> float:
     value = item.get(name)
-    return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else default
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e12 else default
 
 
 def _write(bank: CaseBank, batch: list[tuple[int, Case]], report: ImportReport) -> None:

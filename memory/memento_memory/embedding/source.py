@@ -41,7 +41,7 @@ def resolve(model: str) -> Source:
     folder = Path(model).expanduser()
     if model in _DEFAULT_NAMES and (packaged := _packaged_default()):
         return Source(DEFAULT_MODEL, packaged)
-    if folder.is_dir():
+    if model and folder.is_dir():
         return Source(folder.resolve().name, folder.resolve())
     if folder.is_absolute() or model.startswith(".") or not model:
         raise EmbeddingModelError(
@@ -76,11 +76,12 @@ def weights_hash(folder: Path) -> str:
 
 
 def _shaping_files(folder: Path) -> list[Path]:
-    weights = list(folder.rglob("*.safetensors")) or list(folder.rglob("pytorch_model*.bin"))
+    described = any((folder / name).is_file() for name in ("modules.json", "config.json"))
+    weights = described and (list(folder.rglob("*.safetensors")) or list(folder.rglob("pytorch_model*.bin")))
     if not weights:
+        missing = "weights (*.safetensors or pytorch_model*.bin)" if described else "modules.json or config.json"
         raise EmbeddingModelError(
-            f"the folder {folder} holds no weights (*.safetensors or pytorch_model*.bin); "
-            "give the folder of a complete sentence-transformers model"
+            f"the folder {folder} holds no {missing}; give the folder of a complete sentence-transformers model"
         )
     settings = [path for path in folder.rglob("*") if path.name in _SHAPING]
     pooling = list(folder.glob("*_Pooling/config.json"))

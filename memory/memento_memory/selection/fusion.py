@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float64]
 
-DEFAULT_DENSE_WEIGHT = 0.75
+DEFAULT_DENSE_WEIGHT = 0.7
 USEFUL_FROM = 0.45  # below this similarity a case has nothing to do with the task
+USEFUL_FROM_BY_WORDS = 0.5  # the same where words alone are compared, which tell less
 
-_GRID = np.round(np.arange(0.05, 1.0, 0.1), 2)  # never 0 or 1: each leg keeps a say
+_GRID = np.round(np.arange(0.05, 1.0, 0.05), 2)  # never 0 or 1: each leg keeps a say
 _SHOWN = 4  # agreement is wanted among the cases that would be shown
 _DISCOUNT = 1 / np.log2(np.arange(2, _SHOWN + 2))
 _CAUTION = 0.25  # standard errors a weight must be ahead of the default by

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 ALPHA = 0.5
 
 
-def logits(
-    prior: NDArray[np.float64], values: NDArray[np.float64], *, alpha: float = ALPHA
-) -> NDArray[np.float64]:
+def logits(prior: NDArray[np.float64], values: NDArray[np.float64], *, alpha: float = ALPHA) -> NDArray[np.float64]:
     """Combine prior and values into the policy's unnormalised log-probabilities.
 
     Args:

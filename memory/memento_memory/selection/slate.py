@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ def choose(
     threshold: float,
     value_model: ValueModel,
     ranking: str = "hybrid",
+    admits: Callable[[Case], bool] = lambda _: True,
 ) -> Slate:
     """Pick at most k cases that are worth more than showing none, examples to follow before warnings.
 
@@ -33,6 +34,7 @@ def choose(
     Args:
         similarity: fused similarity of each candidate, in [0, 1], shape (n,).
         threshold: the similarity at which a case is as good as none.
+        admits: whether a case may be shown; the others still tell what failed on this very task.
     """
     if not candidates:
         return Slate(ranking=ranking)
@@ -51,7 +53,7 @@ def choose(
     seen: set[str] = set()
     for i in greedy(scores + np.array(repeats) * 1e3):  # the very task comes first, whatever its score
         case = candidates[i]
-        useful = repeats[i] or scores[i] > void_scores[i]
+        useful = admits(case) and (repeats[i] or scores[i] > void_scores[i])
         if not useful or case.result.outcome is Outcome.UNKNOWN or case.plan.skeleton in seen:
             continue
         if not failed[i] and case.plan.skeleton in failed_here:
@@ -60,8 +62,7 @@ def choose(
         (warnings if failed[i] else examples).append(i)
     shown = _within_quotas(examples, warnings, k, own_failure=bool(warnings) and repeats[warnings[0]])
     entries = [
-        Shown(candidates[i], float(similarity[i]), float(values[i]), propensity=0.0, repeat=repeats[i])
-        for i in shown
+        Shown(candidates[i], float(similarity[i]), float(values[i]), propensity=0.0, repeat=repeats[i]) for i in shown
     ]
     return Slate(tuple(entries), float(np.exp(void)), "greedy", ranking, failed_here)
 

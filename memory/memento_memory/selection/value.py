@@ -17,9 +17,7 @@ NO_MEMORY = 0.5
 class ValueModel(Protocol):
     """Anything that estimates Q for the candidates of one task."""
 
-    def values(
-        self, task: Task, cases: Sequence[Case], similarity: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def values(self, task: Task, cases: Sequence[Case], similarity: NDArray[np.float64]) -> NDArray[np.float64]:
         """Estimate Q(s, c) in [0, 1] for every case, shape (n,); `similarity` in [0, 1] has the same shape."""
         ...
 
@@ -31,9 +29,7 @@ class BetaValue:
     in successes, decreasing in failures, and 1/2 for a case nothing is known about.
     """
 
-    def values(
-        self, task: Task, cases: Sequence[Case], similarity: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def values(self, task: Task, cases: Sequence[Case], similarity: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([posterior_mean(case.successes, case.failures) for case in cases], np.float64)
 
 

@@ -53,7 +53,7 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._idle.put(connection)
+            self._give_back(connection)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -108,10 +108,14 @@ class Database:
             try:
                 yield connection
             finally:
-                if self._closed.is_set():
-                    connection.close()
-                else:
-                    self._idle.put(connection)
+                self._give_back(connection)
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        # A connection that was opened read-only stays so, even when the file can be written by now.
+        if self._closed.is_set() or connection.readonly("main"):
+            connection.close()
+        else:
+            self._idle.put(connection)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))

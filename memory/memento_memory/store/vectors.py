@@ -46,13 +46,26 @@ def is_bound(db: apsw.Connection, model: ModelInfo) -> bool:
     stored = model_of(db)
     if not stored:
         return False
-    if stored["weights_hash"] != model.weights_hash or int(stored["dimension"]) != model.dimension:
+    if not _is_of(stored, model):
         raise ModelMismatchError(
             f"the bank's vectors were made with the embedding model {stored['model_id']} ({stored['dimension']} "
             f"dimensions, weights {stored['weights_hash'][:12]}), but {model.id} ({model.dimension} dimensions, "
             f"weights {model.weights_hash[:12]}) is in use; run `memento reembed`, or set MEMENTO_EMBEDDING_MODEL back"
         )
     return True
+
+
+def admits(db: apsw.Connection, model: ModelInfo) -> bool:
+    """Whether vectors of this model may join the bank's; a bank that has none yet becomes this model's."""
+    stored = model_of(db)
+    if not stored:
+        bind(db, model)
+        return True
+    return _is_of(stored, model)
+
+
+def _is_of(stored: dict[str, str], model: ModelInfo) -> bool:
+    return stored["weights_hash"] == model.weights_hash and int(stored["dimension"]) == model.dimension
 
 
 def bind(db: apsw.Connection, model: ModelInfo) -> None:
