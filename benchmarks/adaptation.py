@@ -21,6 +21,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def sql(data: Path, half: str) -> None:
     every = [choice for found in runs.values() for _, choice in found]
     print(f"{len(runs)} tasks of {len({t['db'] for t in tasks.values()})} databases, {len(every)} pairs")
     for title, choices in (("nearest success", nearest), ("every pair", every)):
-        _report(title, [_of(lambda a, c=c: judged(c, a)) for c in choices])
+        _report(title, [_of(partial(judged, c)) for c in choices])
     fixed = [bool(choice[3]["success"]) for choice in nearest]
     print(f"  fixed rule of the reuse table, nearest success: right {sum(fixed) / len(fixed):.3f}")
     firsts = {}
@@ -122,9 +123,7 @@ def scienceworld(data: Path, half: str) -> None:
             f"  reuse score of the pairs {group}: mean {sum(values) / len(values):.1f}, full {_share(values, 100):.3f}"
         )
     for name, values in alike.items():
-        print(
-            f"  {name}: similarity of the actions with the reference where adapt offers: {sum(values) / len(values):.3f}"
-        )
+        print(f"  {name}: similarity to the reference actions where adapt offers {sum(values) / len(values):.3f}")
 
 
 def nl2bash(data: Path, half: str) -> None:
@@ -145,16 +144,17 @@ def _commands(pairs: list[tuple[Task, str]]) -> None:
     for task, command in pairs:
         answers[f"{task.context}\n{task.text.lower()}"].add(_plain(command))
 
-    def judged(adapter: Adapter, case: tuple[Task, str], query: Task, wanted: set[str]) -> bool | None:
+    def judged(case: tuple[Task, str], query: Task, wanted: set[str], adapter: Adapter) -> bool | None:
         made = adapter(Plan((Subtask(1, case[1]),)), case[0], query)
         return None if made is None else _plain(made.subtasks[0].description) in wanted
 
-    nearest, other = [], []
+    nearest: list[dict[str, bool | None]] = []
+    other: list[dict[str, bool | None]] = []
     for i, best in _nearest([f"{t.context} {t.text}" for t, _ in pairs]):
         query, wanted = pairs[i][0], answers[f"{pairs[i][0].context}\n{pairs[i][0].text.lower()}"]
         for found, chosen in ((nearest, best[:1]), (other, [j for j in best if _plain(pairs[j][1]) not in wanted][:1])):
             for j in chosen:
-                found.append(_of(lambda a, j=j, q=query, w=wanted: judged(a, pairs[j], q, w)))
+                found.append(_of(partial(judged, pairs[j], query, wanted)))
     _report("nearest other task", nearest)
     _report("nearest task with another command", other)
 

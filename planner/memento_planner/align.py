@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from memento_planner import words
 
@@ -49,7 +50,7 @@ class Token:
 
     @property
     def filler(self) -> bool:
-        return self.kind is Kind.WORD and self.key in words.FILLER
+        return self.kind is Kind.WORD and words.folded(self.text) in words.FILLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _token(text: str, start: int, *, quoted: bool = False) -> Token:
 
 
 def _is_camel(chunk: str) -> bool:
-    return any(a.islower() and b.isupper() for a, b in zip(chunk, chunk[1:], strict=False))
+    return any(a.islower() and b.isupper() for a, b in pairwise(chunk))
 
 
 def _opened(sentence: list[Token]) -> list[Token]:

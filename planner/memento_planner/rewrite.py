@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memento_planner import words
 
@@ -41,11 +42,7 @@ class Pattern:
     def of(cls, text: str, *, literal: bool = False, cased: bool = False) -> Pattern:
         parts = atoms(text)
         bare = bool(parts) and parts[0].start == 0 and parts[-1].end == len(text)
-        strict = (
-            literal
-            or not bare
-            or any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in zip(parts, parts[1:], strict=False))
-        )
+        strict = literal or not bare or any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in pairwise(parts))
         return cls(text, parts, strict, cased)
 
 
@@ -110,7 +107,7 @@ def _match(text: str, parts: tuple[Atom, ...], first: int, pattern: Pattern) -> 
         end = start + len(pattern.text)
         if start < 0 or words.folded(text[start:end]) != words.folded(pattern.text):
             return None
-    elif any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in zip(here, here[1:], strict=False)):
+    elif any(not _LOOSE.fullmatch(text[a.end : b.start]) for a, b in pairwise(here)):
         return None
     if _inside_number(text, start, end):
         return None
@@ -130,9 +127,9 @@ def styled(text: str, match: Match, parts: tuple[Atom, ...], new: str) -> str | 
     """The new phrase in the style of the place where the old one stood; None where that style cannot be told."""
     here, old = parts[match.first : match.last], match.pattern.atoms
     if match.pattern.literal or text[match.start : match.end] == match.pattern.text:
-        return new if len(here) > 1 or _fits(text, match, new) else None
+        return new if _fits(text, match, new) else None
     fresh = atoms(new)
-    if not fresh or any(not _LOOSE.fullmatch(new[a.end : b.start]) for a, b in zip(fresh, fresh[1:], strict=False)):
+    if not fresh or any(not _LOOSE.fullmatch(new[a.end : b.start]) for a, b in pairwise(fresh)):
         return new if _fits(text, match, new) else None
     joint = _joint(text, here)
     if joint is None and len(fresh) > 1 and not _fits(text, match, new):
@@ -144,7 +141,7 @@ def styled(text: str, match: Match, parts: tuple[Atom, ...], new: str) -> str | 
         pieces = _in_case(pieces, found, joint)
     if joint is not None:
         return joint.join(pieces)
-    gaps = [new[a.end : b.start] for a, b in zip(fresh, fresh[1:], strict=False)]
+    gaps = [new[a.end : b.start] for a, b in pairwise(fresh)]
     return "".join(x for pair in zip(pieces, [*gaps, ""], strict=True) for x in pair)
 
 
