@@ -19,6 +19,7 @@ from memento_memory.errors import MementoError
 from memento_server import prompts, resources, tools
 from memento_server.memory import Memory
 from memento_server.settings import Settings
+from memento_server.stdio import encodable, serve
 from memento_server.wire import flat
 
 INSTRUCTIONS = """\
@@ -66,15 +67,19 @@ class MementoServer(MCPServer[Memory]):
     ) -> CallToolResult | InputRequiredResult:
         known = next((tool.input_schema["properties"] for tool in await self.list_tools() if tool.name == name), None)
         if known is not None and (unknown := [key for key in arguments if key not in known]):
-            raise ToolError(f"{unknown[0]}: is not an argument of {name}; it takes {', '.join(known)}")
+            raise ToolError(encodable(f"{unknown[0]}: is not an argument of {name}; it takes {', '.join(known)}"))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
-                raise ToolError(explain(error.__cause__)) from error
+                raise ToolError(encodable(explain(error.__cause__))) from error
             if isinstance(error.__cause__, MementoError):
-                raise ToolError(str(error.__cause__)) from error
+                raise ToolError(encodable(str(error.__cause__))) from error
             raise
+
+    async def run_stdio_async(self) -> None:
+        """Serve on standard input and output."""
+        await serve(self)
 
 
 def explain(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from memento_memory.embedding.embedder import EmbeddingModelError, ModelInfo
@@ -113,7 +114,7 @@ def _session(folder: Path) -> Any:
     options = onnxruntime.SessionOptions()
     # A second thread saves a third of the time of one text, provided that it spins while it waits for work.
     # 50 µs of spinning do as well as the default of about 50 ms, and leave the core idle between calls.
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = min(2, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
     options.add_session_config_entry("session.force_spinning_stop", "1")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 STEP, FAILURE = "memento step: ", "memento failure: "  # what the child's lines on stderr begin with
+_EXPORT = "memento_memory.embedding.export"
 _LONGEST_S = 1800.0  # a larger model may have to be downloaded first
 _POLL_S = 0.1
 _TEMPORARY = "unfinished-"
@@ -143,15 +144,7 @@ def _publish(source: Source, folder: Path, home: Path) -> Path:
 
 
 def _run_child(source: Source, folder: Path, tell: Callable[[str], None], stop: threading.Event) -> None:
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "memento_memory.embedding.export",
-        source.location,
-        source.id,
-        str(folder),
-    ]
+    command = [sys.executable, "-P", "-m", _EXPORT, source.location, source.id, str(folder)]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,  # closes when this process dies, and that ends the child

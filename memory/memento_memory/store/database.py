@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import queue
 import threading
 import time
@@ -138,7 +139,11 @@ class Database:
         """Look before SQLite does: it would lay its own tables into any empty or foreign database."""
         if self.path.is_dir():
             raise BankError(f"{self.path} is a folder; give the path of a file with --bank or MEMENTO_BANK")
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        if not self.path.exists():
+            return
+        if not os.access(self.path, os.W_OK):  # SQLite would lay read-only logs beside it, which outlast the mending
+            raise BankError(_cannot_be_written(self.path))
+        if self.path.stat().st_size == 0:
             return
         with self.path.open("rb") as file:
             header = file.read(100)
@@ -169,6 +174,10 @@ def _switch_to_wal(connection: apsw.Connection) -> None:
             time.sleep(0.02)
 
 
+def _cannot_be_written(path: Path) -> str:
+    return f"the bank {path} cannot be written; make the file and its folder writable, or give another with --bank"
+
+
 def _busy(path: Path) -> BankBusyError:
     return BankBusyError(
         f"the bank {path} was locked by another process for {LOCK_WAIT_S:.0f} s; nothing was written, try again"
@@ -188,10 +197,8 @@ def explained(path: Path) -> Iterator[None]:
             f"or move it away to start an empty one"
         ) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise BankError(
-            f"the bank {path} cannot be written; make the file and its folder writable, or give another with --bank"
-        ) from error
-    except apsw.CantOpenError as error:
+        raise BankError(_cannot_be_written(path)) from error
+    except (apsw.CantOpenError, PermissionError) as error:
         raise BankError(
             f"the bank {path} cannot be opened; check that the file and its folder can be read and written, "
             f"or give another path with --bank"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +77,12 @@ def _version(connection: apsw.Connection, path: Path, migrations: tuple[Migratio
 
 def _back_up(connection: apsw.Connection, path: Path) -> None:
     version = int(connection.pragma("user_version"))
-    copy = path.with_name(f"{path.name}.v{version}.bak")
-    if version == 0 or copy.exists():
+    if version == 0:
         return
-    partial = path.with_name(f"{copy.name}.partial")
-    partial.unlink(missing_ok=True)
+    copy = path.with_name(f"{path.name}.v{version}.bak")
+    partial = path.with_name(f"{copy.name}.{secrets.token_hex(4)}.partial")  # others may be at it too
     connection.execute("VACUUM INTO ?", (str(partial),))
-    partial.replace(copy)
+    if connection.pragma("user_version") == version:
+        partial.replace(copy)
+    else:  # another process has migrated the bank meanwhile, after a backup of its own
+        partial.unlink()

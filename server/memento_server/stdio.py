@@ -1,0 +1,72 @@
+"""stdio for hosts that send half a character: JSON can spell a lone surrogate, but UTF-8 cannot carry one.
+
+The SDK leaves a request with one in it unanswered, and its host waiting. Here it is read and answered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterable
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import jsonrpc_message_adapter
+from pydantic import ValidationError
+
+_HALF = re.compile("[\ud800-\udfff]")
+Item = SessionMessage | Exception
+
+
+async def serve(server: MCPServer[Any]) -> None:
+    """Serve one host on standard input and output until it goes away."""
+    low = server._lowlevel_server
+    async with stdio_server() as (given, answers), anyio.create_task_group() as tasks:
+        mended, messages = anyio.create_memory_object_stream[Item]()
+        tasks.start_soon(_mend, given, mended)
+        await low.run(messages, answers, low.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+async def _mend(given: AsyncIterable[Item], mended: MemoryObjectSendStream[Item]) -> None:
+    async with mended:
+        async for item in given:
+            await mended.send(reread(item) if isinstance(item, ValidationError) else item)
+
+
+def reread(error: ValidationError) -> Item:
+    """The message in a line that the SDK could not read, or the error where there is none.
+
+    The arguments of a tool stay as they are, for the tool says which of them is at fault. Elsewhere half a character
+    becomes U+FFFD, for what is echoed in an answer must be whole.
+    """
+    problem = error.errors(include_url=False)[0]
+    if problem["type"] != "json_invalid":
+        return error
+    try:
+        line = json.loads(problem["input"])
+        message = _whole(line)
+        if isinstance(line, dict) and line.get("method") == "tools/call" and isinstance(line.get("params"), dict):
+            message["params"]["arguments"] = line["params"].get("arguments")
+        return SessionMessage(jsonrpc_message_adapter.validate_python(message, by_name=False))
+    except (ValueError, RecursionError):
+        return error
+
+
+def encodable(text: str) -> str:
+    """The text with half characters spelled out, as in \\ud800."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value

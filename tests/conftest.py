@@ -1,0 +1,48 @@
+"""What tests of every component share: the real embedding model, a bank on disk, a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from memento_memory.bank import CaseBank, Ready
+from memento_memory.embedding import Embedder, load, prepare
+
+settings.register_profile("memento", deadline=None)
+settings.load_profile("memento")
+
+
+class FrozenClock:
+    """A clock that goes on only when told to; it takes the place of time.time."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, *, seconds: float = 0.0, days: float = 0.0) -> None:
+        """Let time pass."""
+        self.now += seconds + days * 86_400
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The real MiniLM from the ordinary cache, prepared there if it was not yet."""
+    return load(prepare())
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def bank(tmp_path: Path, embedder: Embedder, clock: FrozenClock) -> Iterator[CaseBank]:
+    """An empty bank with the real embedder."""
+    opened = CaseBank(tmp_path / "bank.db", Ready(embedder), clock=clock)
+    yield opened
+    opened.close()
