@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import apsw
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from memento_memory.case import Case, Outcome, Shown, Slate, Task
 from memento_memory.selection import fusion
 from memento_memory.selection.lexical import BankWords, lexical_similarity
+from memento_memory.selection.policy import ALPHA
+from memento_memory.selection.prior import BANDWIDTH, log_prior
 from memento_memory.selection.slate import choose
-from memento_memory.selection.value import ValueModel
+from memento_memory.selection.value import NO_MEMORY, ValueModel
 from memento_memory.store import cases, meta, vectors, words
 from memento_memory.store.query import fetch_all
 
@@ -30,6 +32,7 @@ CANDIDATES = 64
 _FILTERED_CANDIDATES = 512
 _PROBES = 400
 _FIRST_CALIBRATION = 16
+_REACH = BANDWIDTH * (1 - NO_MEMORY) / ALPHA  # how far below the threshold a sure success is still chosen
 
 Scores = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -81,30 +84,41 @@ def retrieve(
     ranking = "lexical" if vector is None else "hybrid"
     limit = _FILTERED_CANDIDATES if query.is_filtered else CANDIDATES
     legs = search(db, query.task.state, vector, query.namespaces, limit, copy)
-    found = cases.by_keys(db, legs.keys)
     similarity = fusion.fuse(legs.cosine, legs.lexical, dense_weight=dense_weight(db, query.namespaces))
-    scored = [(found[key], float(score)) for key, score in zip(legs.keys, similarity, strict=True) if key in found]
     if query.browse:
-        return _browse(query, [(case, score) for case, score in scored if query.admits(case)], value_model, ranking)
-    return choose(
+        return _browse(db, query, legs.keys, similarity, value_model, ranking)
+    threshold = fusion.USEFUL_FROM_BY_WORDS if vector is None else fusion.USEFUL_FROM
+    # Reading a case takes longer than finding it, so those too far for any value to bring them in are not read. The
+    # same task in other characters than ASCII may look far, to words and model alike.
+    near = similarity >= (threshold - _REACH if query.task.state.isascii() else 0.0)
+    found = cases.by_keys(db, [key for key, is_near in zip(legs.keys, near, strict=True) if is_near])
+    kept = [i for i, key in enumerate(legs.keys) if key in found]
+    slate = choose(
         query.task,
-        [case for case, _ in scored],
-        np.array([score for _, score in scored]),
+        [found[legs.keys[i]] for i in kept],
+        similarity[kept],
         k=query.k,
-        threshold=fusion.USEFUL_FROM_BY_WORDS if vector is None else fusion.USEFUL_FROM,
+        threshold=threshold,
         value_model=value_model,
         ranking=ranking,
         admits=query.admits,
     )
+    void = log_prior(similarity, threshold=threshold)[1]
+    return replace(slate, void_probability=float(np.exp(void)))
 
 
-def _browse(query: Query, kept: Sequence[tuple[Case, float]], value_model: ValueModel, ranking: str) -> Slate:
-    best = sorted(kept, key=lambda item: -item[1])[: query.k]
-    values = value_model.values(query.task, [case for case, _ in best], np.array([score for _, score in best]))
+def _browse(
+    db: apsw.Connection, query: Query, keys: list[int], similarity: Scores, value_model: ValueModel, ranking: str
+) -> Slate:
+    order = np.argsort(-similarity, kind="stable").tolist()
+    found = cases.by_keys(db, [keys[i] for i in (order if query.is_filtered else order[: query.k])])
+    best = [i for i in order if keys[i] in found and query.admits(found[keys[i]])][: query.k]
+    shown, scores = [found[keys[i]] for i in best], similarity[best]
+    values = value_model.values(query.task, shown, scores)
     return Slate(
         tuple(
-            Shown(case, score, float(value), repeat=case.task.is_same_as(query.task))
-            for (case, score), value in zip(best, values, strict=True)
+            Shown(case, float(score), float(value), repeat=case.task.is_same_as(query.task))
+            for case, score, value in zip(shown, scores, values, strict=True)
         ),
         0.0,
         "browse",

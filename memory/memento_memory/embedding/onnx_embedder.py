@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "unit_vectors"
-_MOST_ROWS = 32
-_MOST_TOKENS = 2048  # of one batch, padding included: bounds the memory that one call takes
+_BATCH_TOKENS = 256  # padding included; what stays in the processor's cache is done in half the time of 2,048
 
 
 class OnnxEmbedder:
@@ -90,7 +89,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Yield the indices of batches of texts of similar length, shortest first, so that little is padded."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == _MOST_ROWS or (len(batch) + 1) * lengths[index] > _MOST_TOKENS):
+        if batch and (len(batch) + 1) * lengths[index] > _BATCH_TOKENS:
             yield batch
             batch = []
         batch.append(index)

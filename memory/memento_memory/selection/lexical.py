@@ -23,6 +23,7 @@ _LEAST_WEIGHT = 0.5  # of a word that every case has: agreeing on it is little, 
 _CURVE = 0.6  # lifts shares of matched weight onto the scale of sentence-embedding cosines
 
 _WORD = re.compile(r"[^\W_]+")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DIACRITICS = re.compile("[\u0300-\u0331]")
 
 
@@ -38,8 +39,14 @@ class BankWords:
 def words(text: str) -> list[str]:
     """Split a text into folded words, in order, as FTS5's TOKENIZER does."""
     if not text.isascii():
-        text = _DIACRITICS.sub("", unicodedata.normalize("NFD", text))
-    return _WORD.findall(text.lower())
+        text = _DIACRITICS.sub("", _NOT_ASCII.sub(_without_accent, text))
+    return _WORD.findall(text.lower().replace("ς", "σ"))
+
+
+def _without_accent(found: re.Match[str]) -> str:
+    """The bare letter of an accented Latin one; FTS5 leaves other scripts, й, ή and 한 among them, as they are."""
+    bare = unicodedata.normalize("NFD", found[0])[0]
+    return bare if bare.isascii() else found[0]
 
 
 def match_expression(text: str, frequency: Callable[[str], int], *, max_postings: int = 5_000) -> str | None:
