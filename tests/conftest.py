@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from memento_memory.bank import CaseBank, Ready
-from memento_memory.embedding import Embedder, load, prepare
+from memento_memory.embedding import OnnxEmbedder, load, prepare
 
 settings.register_profile("memento", deadline=None)
 settings.load_profile("memento")
@@ -30,7 +30,7 @@ class FrozenClock:
 
 
 @pytest.fixture(scope="session")
-def embedder() -> Embedder:
+def embedder() -> OnnxEmbedder:
     """The real MiniLM from the ordinary cache, prepared there if it was not yet."""
     return load(prepare())
 
@@ -41,7 +41,7 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def bank(tmp_path: Path, embedder: Embedder, clock: FrozenClock) -> Iterator[CaseBank]:
+def bank(tmp_path: Path, embedder: OnnxEmbedder, clock: FrozenClock) -> Iterator[CaseBank]:
     """An empty bank with the real embedder."""
     opened = CaseBank(tmp_path / "bank.db", Ready(embedder), clock=clock)
     yield opened

@@ -141,7 +141,7 @@ def _report(
     from memento_memory.retention import Report
     from memento_server.options import one_of
 
-    text = Path(plan[1:]).read_text(encoding="utf-8") if plan.startswith("@") else plan
+    text = _file_text(Path(plan[1:])) if plan.startswith("@") else plan
     result = Result.graded(
         one_of(outcome, Outcome, "outcome"),
         reward,
@@ -158,6 +158,15 @@ def _report(
         tags=check_tags(tuple(tags or ())),
         host="memento record",
     )
+
+
+def _file_text(file: Path) -> str:
+    from memento_memory.errors import InputError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("plan", f"the file {file} cannot be read ({error}); give the path of a text file") from error
 
 
 @app.command()

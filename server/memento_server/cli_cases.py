@@ -12,6 +12,7 @@ import typer
 from memento_server.options import AsJson, Bank, Namespace, one_of, settings_of
 
 if TYPE_CHECKING:
+    from memento_memory.bank import CaseBank
     from memento_memory.case import Outcome
 
 app = typer.Typer(help="Look at cases, carry them in and out, forget and restore them.", no_args_is_help=True)
@@ -123,11 +124,23 @@ def export_(
         if file is None:
             count = export_cases(opened, sys.stdout.write, namespaces=namespaces)
         else:
-            partial = file.with_name(file.name + ".partial")
-            with partial.open("w", encoding="utf-8") as out:
-                count = export_cases(opened, out.write, namespaces=namespaces)
-            partial.replace(file)
+            count = _export_to(file, opened, namespaces)
     console.stderr().print(f"{count} cases written")
+
+
+def _export_to(file: Path, bank: CaseBank, namespaces: tuple[str, ...]) -> int:
+    """Write all cases to a file that appears only when it is complete."""
+    from memento_memory.errors import InputError
+    from memento_memory.transfer import export_cases
+
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as out:
+            count = export_cases(bank, out.write, namespaces=namespaces)
+        partial.replace(file)
+    except OSError as error:
+        raise InputError("file", f"{file} cannot be written ({error.strerror}); choose another place") from error
+    return count
 
 
 @app.command("import")

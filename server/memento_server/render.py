@@ -6,6 +6,7 @@ Some hosts give the model only the structured part of a result, others only the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,6 +27,7 @@ Sized = TypeVar("Sized", PlanOut, CasesOut)
 MAX_STRUCTURED_BYTES = 13_000
 MAX_TEXT_BYTES = 6_000
 _HEAD_LINES = 12
+_FRAME = re.compile(r"<(\s*/?\s*cases\s*)>", re.IGNORECASE)  # inside a case it would end the data early
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def _cases_text(found: Sequence[CaseOut]) -> list[str]:
     lines = []
     for case in found:
         lines += [f"{case.case_id} [{case.outcome}] {case.task}", f"  why: {case.why}", *_steps_text(case.plan)]
-    return ["", DATA_NOTICE, "<cases>", *(line.replace("</cases>", "</ cases>") for line in lines), "</cases>"]
+    return ["", DATA_NOTICE, "<cases>", *(_FRAME.sub(r"[\1]", line) for line in lines), "</cases>"]
 
 
 def _result(out: Out, lines: Sequence[str]) -> CallToolResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 
 from memento_server.app import build
@@ -19,6 +20,8 @@ def run(settings: Settings, *, http: bool, host: str, port: int) -> None:
     if not http:
         if sys.stdin.isatty():
             sys.stderr.write("memento: waiting for an MCP client on stdin; hosts start this command themselves\n")
+        # Asyncio would first wait for the read of stdin, which only the host can end. What was answered is on disk.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         server.run("stdio")
         return
     from starlette.requests import Request

@@ -90,10 +90,8 @@ def case_table(console: Console, found: Sequence[Case]) -> None:
         return
     if not console.is_terminal:
         for item in found:
-            console.print(
-                f"{item.id}\t{item.result.outcome.value}\t{item.namespace}\t{shown(item.task.text, 200)}",
-                markup=False,
-            )
+            task = " ".join(shown(item.task.text, 200).split())  # a line and a column of its own
+            console.file.write(f"{item.id}\t{item.result.outcome.value}\t{item.namespace}\t{task}\n")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("id", "outcome", "namespace", "task", "updated"):

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from memento_memory.case import Case, Evidence, Outcome, Result, Task
+from collections.abc import Sequence
+
+from memento_memory.bank import CaseBank
+from memento_memory.case import Case, Evidence, Outcome, Result, Shown, Slate, Task
 from memento_memory.plan import Plan, from_lines
-from memento_memory.retention import Report
+from memento_memory.retention import Report, Retained
+
+TASKS = {
+    "find all log files larger than 100 MB": "find / -name '*.log' -size +100M",
+    "count the lines of every Python file": "find . -name '*.py' | xargs wc -l",
+    "show which process listens on port 8080": "lsof -i :8080",
+    "compress the folder photos into an archive": "tar czf photos.tar.gz photos",
+    "replace tabs by spaces in a text file": "expand -t 4 notes.txt",
+}
 
 SUCCESS = Result.graded(Outcome.SUCCESS)
 FAILURE = Result.graded(Outcome.FAILURE)
@@ -50,3 +61,30 @@ def report(
     tags: tuple[str, ...] = (),
 ) -> Report:
     return Report(result, task=Task(task, context), plan=plan(*(steps or ("do it",))), namespace=namespace, tags=tags)
+
+
+def opened(
+    bank: CaseBank, task: str = "sort the list", draft: Sequence[str] = ("draft",), shown: Sequence[Case] = ()
+) -> str:
+    """The plan_id of a new, open episode."""
+    slate = Slate(tuple(Shown(case, 0.9, 0.8) for case in shown), 0.1)
+    return bank.open_episode(Task(task), slate, plan(*draft) if draft else None).plan_id
+
+
+def record(
+    bank: CaseBank, plan_id: str, outcome: Result = SUCCESS, *steps: str, used: tuple[str, ...] | None = None
+) -> Retained:
+    """Record the outcome of an episode."""
+    return bank.retain(Report(outcome, plan_id, plan=plan(*steps) if steps else None, used=used))
+
+
+def all_cases(bank: CaseBank) -> list[Case]:
+    return [case for page in bank.pages() for case in page]
+
+
+def ids(slate: Slate) -> list[str]:
+    return [entry.case.id for entry in slate.shown]
+
+
+def tasks(slate: Slate) -> list[str]:
+    return [entry.case.task.text for entry in slate.shown]

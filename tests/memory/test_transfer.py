@@ -12,7 +12,7 @@ from memento_memory.bank import CaseBank
 from memento_memory.case import Outcome, Task
 from memento_memory.errors import InputError
 from memento_memory.transfer import export_cases, import_cases, open_lines, read_case
-from memory.making import FAILURE, plan, report, result
+from memory.making import FAILURE, all_cases, plan, report, result
 
 
 @pytest.fixture
@@ -23,12 +23,8 @@ def banks(tmp_path, clock):
         bank.close()
 
 
-def cases_of(bank):
-    return [case for page in bank.pages() for case in page]
-
-
 def comparable(bank):
-    return [replace(case, updated_at=0.0, shown=0, used=0) for case in cases_of(bank)]
+    return [replace(case, updated_at=0.0, shown=0, used=0) for case in all_cases(bank)]
 
 
 def exported(bank, **options):
@@ -68,7 +64,10 @@ plain = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_
 
 
 @given(
-    st.lists(st.tuples(plain, plain, plain, st.floats(0, 1), st.lists(plain.filter(lambda t: len(t) < 9))), max_size=4)
+    st.lists(
+        st.tuples(plain, plain, plain, st.floats(0, 1), st.lists(plain.filter(lambda text: len(text) < 9), max_size=3)),
+        max_size=4,
+    )
 )
 @settings(max_examples=30)
 def test_any_text_survives_the_way_out_and_in(tmp_path_factory, rows):
@@ -110,16 +109,16 @@ def test_a_case_that_was_forgotten_here_stays_forgotten(banks):
     bank, _ = banks
     lines = ['{"task": "a", "plan": "b"}']
     import_cases(bank, lines)
-    bank.forget(cases_of(bank)[0].id)
+    bank.forget(all_cases(bank)[0].id)
     assert dict(import_cases(bank, lines).skipped) == {"forgotten here": 1}
-    assert cases_of(bank) == []
+    assert all_cases(bank) == []
 
 
 def test_an_id_that_is_taken_by_another_case_is_given_anew(banks):
     bank, _ = banks
     brought_in(bank, {"id": "c-1", "task": "a", "plan": "p"}, {"id": "c-1", "task": "b", "plan": "p"})
     brought_in(bank, {"id": "c-1", "task": "c", "plan": "p"}, {"id": "no good, id", "task": "d", "plan": "p"})
-    first, *others = [case.id for case in cases_of(bank)]
+    first, *others = [case.id for case in all_cases(bank)]
     assert first == "c-1"
     assert len({first, *others}) == 4
     assert all(other.startswith("c-") for other in others)
@@ -142,7 +141,7 @@ def test_a_file_that_ends_early_or_does_not_exist_is_named(banks, tmp_path):
     file.write_bytes(gzip.compress(many.encode())[:-200])
     with open_lines(file) as lines, pytest.raises(InputError, match="cannot be read to its end"):
         import_cases(bank, lines)
-    assert len(cases_of(bank)) >= 500
+    assert len(all_cases(bank)) >= 500
     with pytest.raises(InputError, match="there is no file"):
         open_lines(tmp_path / "none")
 
@@ -173,7 +172,7 @@ def test_cases_are_written_in_batches_while_the_rest_is_still_to_come(banks, mon
 def test_a_file_of_another_format_or_a_newer_version_is_refused(banks, header, problem):
     with pytest.raises(InputError, match=problem):
         brought_in(banks[0], header, {"task": "a", "plan": "b"})
-    assert cases_of(banks[0]) == []
+    assert all_cases(banks[0]) == []
 
 
 def test_a_case_with_a_field_called_format_is_no_header(banks):
@@ -190,7 +189,7 @@ def test_the_reference_implementations_rewarded_plans_come_in(banks):
         tags=("reference",),
     )
     assert outcome.imported == 2
-    good, bad = cases_of(bank)
+    good, bad = all_cases(bank)
     assert (good.task, good.plan, good.result.outcome) == (
         Task("What is the capital?"),
         plan("look it up"),
@@ -208,7 +207,7 @@ def test_the_reference_implementations_labelled_cases_come_in(banks):
         {"case": "What sport?", "plan": text, "case_label": "positive"},
         {"query": "ignored", "case": "Which year?", "plan": text, "case_label": "negative", "truth_label": True},
     )
-    first, second = cases_of(bank)
+    first, second = all_cases(bank)
     assert (first.task.text, first.result.outcome) == ("What sport?", Outcome.SUCCESS)
     assert (second.task.text, second.result.outcome) == ("Which year?", Outcome.FAILURE)
     assert [step.description for step in first.plan.subtasks] == ["find it", "say it"]
@@ -217,7 +216,7 @@ def test_the_reference_implementations_labelled_cases_come_in(banks):
 def test_a_bare_pair_of_task_and_plan_is_a_success_in_the_namespace_given(banks):
     bank, _ = banks
     brought_in(bank, {"nl": "list files", "cmd": "ls"}, {"query": "q", "sql": "SELECT 1", "db": "shop"}, namespace="n")
-    first, second = cases_of(bank)
+    first, second = all_cases(bank)
     assert (first.result.outcome, first.namespace, first.plan) == (Outcome.SUCCESS, "n", plan("ls"))
     assert second.task == Task("q", "shop")
 
@@ -263,7 +262,7 @@ def test_a_line_that_cannot_be_used_is_skipped_with_its_reason_and_the_rest_come
     assert outcome.imported == 1
     assert dict(outcome.skipped) == {reason: 1}
     assert outcome.examples[reason].startswith("line 2: ")
-    assert [case.task.text for case in cases_of(bank)] == ["good"]
+    assert [case.task.text for case in all_cases(bank)] == ["good"]
     assert read_case(line) is None
 
 
@@ -272,7 +271,7 @@ def test_numbers_that_make_no_sense_are_filled_in(banks, value):
     bank, _ = banks
     line = f'{{"task": "a", "plan": "b", "created_at": {value}, "successes": {value}, "failures": {value}}}'
     assert import_cases(bank, [line]).imported == 1
-    (case,) = cases_of(bank)
+    (case,) = all_cases(bank)
     assert case.created_at > 1.6e9
     assert (case.successes, case.failures) == (0.4, 0.0)
 
