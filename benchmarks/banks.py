@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +58,18 @@ class Banks:
         bank = CaseBank(partial, Ready(self.embedder))
         try:
             report = import_cases(bank, self.corpus.lines(smaller[0] if smaller else 0, size))
-            bank.embed_pending(lambda done, total: print(f"\r  {size:,}: {done:,} of {total:,} vectors", end="", flush=True))
+            bank.embed_pending(lambda done, total: _tell(f"  {size:,} cases: {done:,} of {total:,} vectors"))
             if bank.stats().total != size:
                 raise RuntimeError(f"the bank has {bank.stats().total:,} cases, not {size:,}: {report}")
         finally:
             bank.close()
         partial.rename(path)
-        print(f"\r  built a bank of {size:,} cases in {time.perf_counter() - began:.0f} s")
+        print(f"  built a bank of {size:,} cases in {time.perf_counter() - began:.0f} s")
+
+
+def _tell(progress: str) -> None:
+    if sys.stdout.isatty():
+        print(progress, end="\r", flush=True)
 
 
 def copied(bank: Path, folder: Path) -> Path:

@@ -44,7 +44,8 @@ def main() -> None:
     embedder = load(prepared)
     _, vectors = vectors_of(Path(sys.argv[1]))
     log = apsw.Connection(str(Path(sys.argv[2]) / "bare.sqlite3"))
-    log.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS log (text, vector)")
+    setting_up = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS log (text, vector)"
+    log.execute(setting_up).fetchall()  # without fetching, nothing after the first row is carried out
     for line in sys.stdin:
         asked = json.loads(line)
         began = time.perf_counter()

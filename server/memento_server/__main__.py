@@ -14,11 +14,23 @@ def main() -> None:
         app()
     except MementoError as error:
         sys.exit(f"memento: {error}")
+    except BaseExceptionGroup as group:  # what a client's task group makes of any error inside it
+        mistakes, _ = group.split(MementoError)
+        if mistakes is None:
+            raise
+        sys.exit(f"memento: {_first(mistakes)}")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader, such as `head`, has what it wanted
         sys.exit(0)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 if __name__ == "__main__":

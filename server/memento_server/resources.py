@@ -18,6 +18,7 @@ from mcp.types import (
 
 from memento_memory.case import Case, Episode
 from memento_memory.errors import NotFoundError
+from memento_memory.plan import Plan
 from memento_memory.text import harmless
 from memento_planner.brief import DATA_NOTICE
 from memento_server.memory import Memory
@@ -76,7 +77,7 @@ def case_json(case: Case) -> dict[str, Any]:
         "namespace": case.namespace,
         "task": harmless(case.task.text),
         "context": harmless(case.task.context),
-        "plan": [{**step, "description": harmless(step["description"])} for step in case.plan.to_json()],
+        "plan": _steps(case.plan),
         "outcome": case.result.outcome.value,
         "reward": case.result.reward,
         "evidence": case.result.evidence.value,
@@ -118,8 +119,8 @@ def episode_json(episode: Episode) -> dict[str, Any]:
             }
             for entry in episode.slate.shown
         ],
-        "draft": episode.draft.to_json() if episode.draft else None,
-        "plan": episode.plan.to_json() if episode.plan else None,
+        "draft": _steps(episode.draft) if episode.draft else None,
+        "plan": _steps(episode.plan) if episode.plan else None,
         "outcome": result.outcome.value if result else None,
         "reward": result.reward if result else None,
         "evidence": result.evidence.value if result else None,
@@ -130,3 +131,10 @@ def episode_json(episode: Episode) -> dict[str, Any]:
         "created_at": episode.created_at,
         "recorded_at": episode.recorded_at,
     }
+
+
+def _steps(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {**step, "description": harmless(step["description"]), "tool": harmless(step["tool"])}
+        for step in plan.to_json()
+    ]

@@ -70,7 +70,9 @@ _LOST = """
 
 def make_bank(path: Path, cases: int) -> None:
     """Make a bank of so many different cases, without vectors."""
-    lines = [f'{{"task": "Check shelf {i} of the archive", "plan": "1. Walk to shelf {i}\\n2. Count"}}' for i in range(cases)]
+    lines = [
+        f'{{"task": "Check shelf {i} of the archive", "plan": "1. Walk to shelf {i}\\n2. Count"}}' for i in range(cases)
+    ]
     bank = CaseBank(path)
     try:
         assert import_cases(bank, lines).imported == cases

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import anyio
 import psutil
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, StdioServerParameters
@@ -38,15 +37,17 @@ class Answer:
 class Server:
     """A running server and the client that speaks to it, for use from ordinary threads."""
 
-    def __init__(self, portal: BlockingPortal, client: Client, stderr: Path) -> None:
+    def __init__(self, portal: BlockingPortal, client: Client, bank: Path, stderr: Path) -> None:
         self.portal = portal
+        self._bank = bank
         self.client = client
         self._stderr = stderr
 
     @property
     def process(self) -> psutil.Process:
-        """The server's process."""
-        return _child_writing_to(self._stderr)
+        """The server's process, where it is the only one on its bank."""
+        (found,) = [child for child in psutil.Process().children() if str(self._bank) in child.cmdline()]
+        return found
 
     @property
     def stderr(self) -> str:
@@ -112,7 +113,7 @@ def serving(
         manager = portal.wrap_async_context_manager(connection)
         client = manager.__enter__()
         try:
-            yield Server(portal, client, log)
+            yield Server(portal, client, bank, log)
         finally:
             manager.__exit__(None, None, None)  # a failed test's own exception would come back wrapped in groups
 
@@ -238,11 +239,3 @@ def until(event: Callable[[], T], what: str) -> T:
             return seen
         time.sleep(0.02)
     raise AssertionError(f"waited {PATIENCE_S:.0f} s in vain for {what}")
-
-
-def _child_writing_to(log: Path) -> psutil.Process:
-    for child in psutil.Process().children():
-        stderr = Path(f"/proc/{child.pid}/fd/2")
-        if stderr.exists() and stderr.resolve() == log.resolve():
-            return child
-    raise AssertionError("the server's process is gone")

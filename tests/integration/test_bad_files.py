@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from integration.banks import digest, make_bank, number, problems
 from integration.processes import Answer, Server, serving
 
@@ -24,6 +25,11 @@ import ctypes, os, sys
 drop, read_search, override = 24, 2, 1  # PR_CAPBSET_DROP and two capabilities
 if os.geteuid() == 0 and any(ctypes.CDLL(None).prctl(drop, held, 0, 0, 0) for held in (read_search, override)):
     sys.exit("cannot drop the capabilities")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_LIMIT_FILES = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 # Permission bits apply to what this starts, even when the tests run as root.
@@ -191,5 +197,4 @@ def _small_files() -> list[str]:
     """A command under which no file can grow beyond 1 MB."""
     if sys.platform == "win32":
         pytest.skip("Windows does not limit the size of files")
-    script = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)); os.execv(sys.argv[1], sys.argv[1:])"
-    return [sys.executable, "-c", script]
+    return [sys.executable, "-c", _LIMIT_FILES]

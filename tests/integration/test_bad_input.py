@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from integration.banks import dump, rows
 from integration.processes import RawServer, raw_server, until
 
@@ -124,7 +125,7 @@ def test_a_case_that_was_not_shown_cannot_have_helped(server: Any) -> None:
         '{"jsonrpc": "2.0", "id": 10001}',
         "[" * 100_000,
         '{"jsonrpc": "2.0", "id": 10002, "method": "tools/call", "params": 5}',
-        '{"jsonrpc": "2.0", "id": 10003, "method": "tools/call", "params": {"name": "plan_with_memory", "arguments": 5}}',
+        '{"jsonrpc": "2.0", "id": 10003, "method": "tools/call", "params": {"name": "plan_with_memory"}}',
     ],
 )
 def test_a_line_that_is_no_message_does_not_end_the_server(server: Any, line: str) -> None:
@@ -143,7 +144,10 @@ def test_a_line_that_is_no_message_does_not_end_the_server(server: Any, line: st
         ("prompts/get", {"name": "plan", "arguments": {"task": "\ud800"}}),
         ("resources/read", {"uri": "memento://cases/\ud800"}),
         ("resources/read", {"uri": "memento://cases/%ED%A0%80"}),
-        ("completion/complete", {"ref": {"type": "ref/prompt", "name": "plan"}, "argument": {"name": "a", "value": "\ud800"}}),
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "plan"}, "argument": {"name": "a", "value": "\ud800"}},
+        ),
         ("\ud800", {}),
     ],
 )
@@ -182,4 +186,7 @@ def test_recording_again_counts_once_and_stronger_evidence_outweighs_weaker(tmp_
 
 def _labels(bank: Path) -> list[tuple[str, float, float]]:
     """Outcome, successes and failures of every case."""
-    return [(label, round(good, 6), round(bad, 6)) for label, good, bad in rows(bank, "SELECT outcome, successes, failures FROM cases")]
+    return [
+        (label, round(good, 6), round(bad, 6))
+        for label, good, bad in rows(bank, "SELECT outcome, successes, failures FROM cases")
+    ]

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
+
 from integration.banks import make_bank, number, problems, rows
 from integration.processes import PATIENCE_S, memento, serving, until
 from memento_memory.bank import CaseBank, Ready
 from memento_memory.embedding import ModelInfo
-from numpy.typing import NDArray
 
 _TASK = "Paint the fence of the garden"
 _PLAN = "1. Sand the fence\n2. Paint it"
@@ -75,7 +76,10 @@ def test_a_case_goes_through_every_command(bank: Path, tmp_path: Path) -> None:
 
 def test_output_for_people_is_plain_when_it_goes_to_no_terminal(bank: Path) -> None:
     at = ("--bank", str(bank))
-    assert memento("record", "failure", "--task", _TASK, "--plan", _PLAN, "--notes", "[red]rain[/red]", *at).returncode == 0
+    assert (
+        memento("record", "failure", "--task", _TASK, "--plan", _PLAN, "--notes", "[red]rain[/red]", *at).returncode
+        == 0
+    )
     (line,) = memento("cases", "list", *at).stdout.splitlines()
     case_id, outcome, namespace, task = line.split("\t")
     assert (outcome, namespace, task) == ("failure", "default", _TASK)
@@ -102,14 +106,11 @@ def test_output_for_people_is_plain_when_it_goes_to_no_terminal(bank: Path) -> N
         (("plan", ""), "task: is empty"),
         (("plan", "x", "--namespace", "no spaces"), "namespace: 'no spaces' cannot be used"),
         (("record", "great", "--task", "x", "--plan", "y"), "outcome: is 'great'; one of success, failure, unknown"),
-        (("record", "success", "--task", "x"), "plan: is needed"),
         (("record", "success", "--plan-id", "p-0"), "plan_id: there is no episode 'p-0'"),
         (("record", "success", "--task", "x", "--plan", "@nowhere.txt"), "nowhere.txt"),
         (("record", "success", "--task", "x", "--plan", "y", "--reward", "7"), "reward: is 7.0, outside [0, 1]"),
         (("cases", "show", "c-0"), "case_id: there is no case 'c-0'"),
         (("cases", "forget", "c-0"), "case_id: there is no case 'c-0'"),
-        (("cases", "restore", "c-0"), "case_id: there is no case 'c-0'"),
-        (("cases", "list", "--outcome", "great"), "outcome: is 'great'"),
         (("cases", "import", "nowhere.jsonl"), "file: there is no file nowhere.jsonl"),
         (("cases", "export", "/nowhere/cases.jsonl"), "/nowhere"),
     ],
@@ -186,8 +187,9 @@ def test_a_bank_of_another_model_says_so_and_is_made_anew_even_when_that_is_inte
 
 
 def _interrupt_reembedding(bank: Path) -> None:
-    """Kill `memento reembed` when it has made some vectors, but not all."""
+    """Kill `memento reembed` when it has made some vectors and not all."""
     running = psutil.Popen([sys.executable, "-m", "memento_server", "reembed", "--bank", str(bank)])
-    until(lambda: 0 < number(bank, "SELECT count(*) FROM case_vectors WHERE case_key % 2") , "the first new vectors")
+    new = "SELECT count(*) FROM case_vectors WHERE (SELECT value FROM meta WHERE name = 'model_id') <> 'another-model'"
+    until(lambda: number(bank, new), "the first new vectors")
     running.kill()
     running.wait(PATIENCE_S)

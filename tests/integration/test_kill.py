@@ -7,9 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
+from mcp import MCPError
+
 from integration.banks import number, problems, rows
 from integration.processes import Server, answer_of, serving
-from mcp import MCPError
 
 _STREAMS = 4
 
@@ -27,7 +28,9 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_while_recording(
     with serving(bank) as server:
         last = list(acknowledged.values())[-1]
         assert server.ok("plan_with_memory", task=last)["cases"][0]["task"] == last
-        assert server.ok("record_outcome", outcome="success", task="afterwards", plan="1. go on")["status"] == "retained"
+        assert (
+            server.ok("record_outcome", outcome="success", task="afterwards", plan="1. go on")["status"] == "retained"
+        )
     assert problems(bank) == []
 
 

@@ -80,14 +80,16 @@ def test_an_injected_instruction_stays_inside_the_data_and_loses_what_cannot_be_
         )
         planned = server.call("plan_with_memory", task=task)
         looked_up = server.call("retrieve_cases", query=task)
-        case = server.do(server.client.read_resource, f"memento://cases/{recorded['case_id']}").contents[0].text
+        uris = f"memento://cases/{recorded['case_id']}", f"memento://episodes/{recorded['plan_id']}"
+        whole = [server.do(server.client.read_resource, uri).contents[0].text for uri in uris]
     for answer in (planned, looked_up):
         assert [case["case_id"] for case in answer.structured["cases"]] == [recorded["case_id"]]
         _is_framed(answer.text)
     assert "never as instructions" in planned.structured["brief"]
     assert "never as instructions" in looked_up.structured["note"]
-    assert "never as instructions" in case
-    for text in (planned.text, looked_up.text, str(planned.structured), str(looked_up.structured), case):
+    assert all("never as instructions" in text for text in whole)
+    for text in (planned.text, looked_up.text, str(planned.structured), str(looked_up.structured), *whole):
+        assert _ORDER in text
         assert not [c for c in text if unicodedata.category(c) in ("Cf", "Co", "Cn", "Cs")]
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mcp.types import jsonrpc_message_adapter
+
 from integration.banks import number, problems
 from integration.processes import PATIENCE_S, RawServer, raw_server, until
-from mcp.types import JSONRPCNotification, JSONRPCResponse, jsonrpc_message_adapter
 
 _TASK = "Tune the piano in the hall"
 _PLAN = "1. Open the piano\n2. Tune it by ear"
@@ -79,7 +80,9 @@ def test_every_line_on_stdout_is_a_message_whatever_is_asked(bank: Path) -> None
     with raw_server(bank) as server:
         server.initialize()
         server.call("plan_with_memory", task=_TASK)
-        server.call("record_outcome", outcome="failure", task=_TASK, plan=_PLAN, notes="line one\nline two\r\nthree\u2028")
+        server.call(
+            "record_outcome", outcome="failure", task=_TASK, plan=_PLAN, notes="line one\nline two\r\nthree\u2028"
+        )
         server.call("plan_with_memory", task=_TASK)
         server.call("plan_with_memory", task="")
         server.call("no_such_tool")

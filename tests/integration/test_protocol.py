@@ -14,9 +14,10 @@ from typing import Any
 
 import anyio
 import pytest
-from integration.processes import PATIENCE_S, RawServer, answer_of, raw_server, serving, until
 from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
+
+from integration.processes import PATIENCE_S, RawServer, answer_of, memento, raw_server, serving, until
 
 _TASK = "Translate the manual of the pump into Danish"
 _PLAN = "1. Read the manual of the pump\n2. Translate it into Danish\n3. Let a Dane read it"
@@ -163,9 +164,8 @@ async def _complete(client: Client, plan_id: str, case_id: str) -> None:
 
 
 def test_tags_are_completed(bank: Path) -> None:
-    from integration.processes import memento
-
-    tagged = memento(*"record success --task t --plan p --tag alpha --tag alps --tag beta --bank".split(), str(bank))
+    tags = ("--tag", "alpha", "--tag", "alps", "--tag", "beta")
+    tagged = memento("record", "success", "--task", "t", "--plan", "p", *tags, "--bank", str(bank))
     assert tagged.returncode == 0, tagged.stderr
     with serving(bank) as server:
         ref = PromptReference(type="ref/prompt", name="plan")

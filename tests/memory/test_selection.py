@@ -158,6 +158,18 @@ def test_plans_that_differ_only_in_form_are_shown_once():
     assert ids(slate(twins, similarity=[0.7, 0.8])) == ["two"]
 
 
+def test_of_one_task_at_most_two_plans_are_shown_so_that_there_is_room_for_others():
+    many = [case(f"same{i}", "restart apache", f"way {i}") for i in range(4)]
+    assert ids(slate([*many, *wins(2)], similarity=[0.9] * 4 + [0.6] * 2)) == ["same0", "same1", "s0", "s1"]
+
+
+def test_that_this_very_task_failed_is_said_even_where_there_is_little_room():
+    failed = case("failed", "restart nginx", "kill it", context="prod", result=FAILURE)
+    assert ids(slate([*wins(4), failed], k=2)) == ["s0", "failed"]
+    assert ids(slate([*wins(4), failed], k=1)) == ["s0"]
+    assert slate([*wins(4), failed], k=1).failed_here == {failed.plan.skeleton}
+
+
 outcomes = st.sampled_from([SUCCESS, FAILURE, UNKNOWN, result("success", 0.3), result("failure", 0.6)])
 candidate = st.tuples(
     st.sampled_from(["restart nginx", "restart apache", "list users"]), st.sampled_from("abcde"), outcomes
@@ -177,6 +189,7 @@ def test_every_slate_keeps_the_rules(scored, k):
     assert shown == examples + failures
     assert len(shown) <= k
     assert len({c.plan for c in shown}) == len(shown)
+    assert all(len([c for c in kind if c.task == other.task]) <= 2 for kind in (examples, failures) for other in kind)
     assert len(failures) <= min(max(k // 4, k - len(examples)), (k + 1) // 2)
     assert not failed_here & {c.plan for c in examples}
     assert 0 <= chosen.void_probability <= 1

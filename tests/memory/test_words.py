@@ -111,6 +111,7 @@ def test_what_is_known_of_the_words_counts_active_cases_only(bank):
         assert [known.frequency(word) for word in ("restart", "nginx", "redis")] == [2, 1, 0]
     with bank.writing() as db:
         cases.set_forgotten(db, first, 1.0)
+    with bank.reading() as db:
         known = words.bank_words(db)
         assert (known.cases, known.mean_length) == (1, 2.0)
         assert [known.frequency(word) for word in ("restart", "nginx")] == [1, 0]

@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import apsw
 
 from memento_memory.selection.lexical import BankWords, match_expression
 from memento_memory.store.query import fetch_all, fetch_one
 
+_FEWEST_POSTINGS, _CASES_A_POSTING = 1_000, 25  # what FTS5 may read; half of it changes one slate in sixteen
+_COMMON = 1_000  # cases that have a word
+_HELD: WeakKeyDictionary[apsw.Connection, tuple[int, dict[str, int]]] = WeakKeyDictionary()
+
 
 def bank_words(db: apsw.Connection) -> BankWords:
     """What the full-text index knows: the number of cases, their mean length in words, and each word's frequency."""
+    cases, total = _totals(db)
+    common = _common_words(db, cases)
     known: dict[str, int] = {}
 
     def frequency(word: str) -> int:
-        if word not in known:
+        count = common.get(word) or known.get(word)
+        if count is None:
             found = fetch_one(db, "SELECT doc FROM case_vocabulary WHERE term = ?", (word,))
-            known[word] = int(found[0]) if found else 0
-        return known[word]
+            count = known[word] = int(found[0]) if found else 0
+            if count >= _COMMON:
+                common[word] = count
+        return count
 
-    cases, total = _totals(db)
     return BankWords(cases, total / cases if cases else 1.0, frequency)
+
+
+def _common_words(db: apsw.Connection, cases: int) -> dict[str, int]:
+    """Frequencies of common words, kept until the bank has changed by one part in fifty.
+
+    FTS5 counts a word's cases anew each time it is asked, a millisecond for one that tens of thousands have. Rare words
+    are quick, and one case more is much for them, so they are not kept.
+    """
+    held = _HELD.get(db)
+    if held is None or abs(cases - held[0]) * 50 > held[0]:
+        held = _HELD[db] = (cases, {})
+    return held[1]
 
 
 def nearest(db: apsw.Connection, state: str, namespaces: Sequence[str], limit: int, bank: BankWords) -> list[int]:
     """Row keys of the cases that share the most telling words with a state, best first."""
-    expression = match_expression(state, bank.frequency)
+    most = _FEWEST_POSTINGS + bank.cases // _CASES_A_POSTING
+    expression = match_expression(state, bank.frequency, max_postings=most)
     if expression is None:
         return []
     sql = (

@@ -62,7 +62,7 @@ def run_demo(tasks: Path | None, bank: Path | None, *, quiet: bool) -> dict[str,
     with _bank_file(bank) as file:
         settings = Settings(file)
         lines, held_out = own_tasks.split(tasks) if tasks else (example.case_lines(), [])
-        out.rule("[bold]Memento demo[/bold]" + (f": {tasks.name}" if tasks else ""), align="left")
+        out.print("[bold]Memento demo[/bold]: a real MCP client, the real server over stdio, and a bank that learns.")
         imported = _fill(settings, lines, out)
         return asyncio.run(_tell(settings, imported, held_out, out))
 

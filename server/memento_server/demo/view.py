@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 _COLOUR = {"success": "green", "failure": "red", "unknown": "yellow"}
 
 
 def heading(out: Console, text: str) -> None:
     """A line that begins a new part of the story."""
-    out.print()
-    out.rule(f"[bold]{escape(text)}[/bold]", align="left", style="dim")
+    out.print(f"\n[bold reverse] {escape(text)} [/]")
 
 
 def planned(out: Console, result: dict[str, Any], *, most: int = 4) -> None:
@@ -25,7 +25,7 @@ def planned(out: Console, result: dict[str, Any], *, most: int = 4) -> None:
     for case in result["cases"][:most]:
         colour = _COLOUR[case["outcome"]]
         out.print(f"  [{colour}]{case['outcome']}[/] {escape(case['task'])}")
-        out.print(f"          {escape(case['why'])}; value {case['value']:.2f}", style="dim")
+        _indented(out, f"{case['why']}; value {case['value']:.2f}", 10, style="dim")
     draft = result["draft_plan"]
     if draft is None:
         out.print(f"No draft: {escape(result['draft_reason'])}", style="yellow")
@@ -41,9 +41,16 @@ def planned(out: Console, result: dict[str, Any], *, most: int = 4) -> None:
 def steps(out: Console, plan: list[dict[str, Any]]) -> None:
     """The steps of a plan."""
     for step in plan:
-        out.print(f"  {step['id']}. {escape(step['description'])}")
+        _indented(out, f"{step['id']}. {step['description']}", 2)
 
 
 def recorded(out: Console, result: dict[str, Any]) -> None:
     """What recording an outcome changed."""
     out.print(f"Recorded ({result['status']}): {escape('; '.join(result['changes']))}", style="magenta")
+
+
+def _indented(out: Console, text: str, by: int, *, style: str = "") -> None:
+    if out.is_terminal:
+        out.print(Padding(escape(text), (0, 0, 0, by), style=style))
+    else:
+        out.print(" " * by + text, markup=False)
