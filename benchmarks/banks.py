@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus import Corpus
-from memento_memory.bank import CaseBank, Ready
-from memento_memory.embedding import Embedder
+from platformdirs import user_cache_path
+
+from memento_memory.bank import CaseBank
+from memento_memory.embedding import Embedder, Ready
 from memento_memory.store.migration import shipped
 from memento_memory.transfer import import_cases
-from platformdirs import user_cache_path
 
 
 @dataclass(frozen=True, slots=True)

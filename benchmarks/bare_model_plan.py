@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from memento_memory.bank import CaseBank, Ready
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from memento_memory.bank import CaseBank
 from memento_memory.case import Task
-from memento_memory.embedding import DEFAULT_MODEL, ModelInfo, find_prepared
+from memento_memory.embedding import DEFAULT_MODEL, ModelInfo, Ready, find_prepared
 from memento_memory.embedding.manifest import Manifest
 from memento_memory.embedding.source import resolve
 from memento_planner.planner import plan_from_cases
-from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 
 
 class Original:

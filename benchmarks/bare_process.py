@@ -16,8 +16,9 @@ from pathlib import Path
 
 import apsw
 import numpy as np
-from memento_memory.embedding import DEFAULT_MODEL, find_prepared, load
 from numpy.typing import NDArray
+
+from memento_memory.embedding import DEFAULT_MODEL, find_prepared, load
 
 TOP = 10
 

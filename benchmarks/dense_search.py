@@ -15,11 +15,12 @@ import apsw
 import numpy as np
 from bare_process import TOP, exact, vectors_of
 from measure import Figure, Setup, alternate, median, milliseconds
+from numpy.typing import NDArray
+from report import table
+
 from memento_memory.store import cases, vectors
 from memento_memory.store.codes import CodeCopy
 from memento_memory.store.database import Database
-from numpy.typing import NDArray
-from report import table
 
 Matrix = NDArray[np.float32]
 
@@ -43,6 +44,7 @@ def run(setup: Setup) -> list[Figure]:
     recalls: list[list[str]] = []
     figures: list[Figure] = []
     for size in sizes:
+        print(f"  {size:,} vectors", flush=True)
         last = _grow(setup, database, source, last, size - grown)
         grown = size
         with database.reading() as db:

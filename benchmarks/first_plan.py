@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 
 from measure import Figure, Setup, alternate, median, spread, stopwatch
-from memento_memory.bank import CaseBank, Ready
+from wire import Server, beside, memento
+
+from memento_memory.bank import CaseBank
+from memento_memory.embedding import Ready
 from memento_memory.transfer import import_cases
 from memento_server.demo import example
-from wire import Server, beside, memento
 
 _SECONDS, _SHARE = 2.0, 0.25
 _TASK = "Find the population of Osaka and compute its share of the population of Japan"

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoModel
+
 from memento_memory.embedding import DEFAULT_MODEL
 from memento_memory.embedding.source import resolve
-from transformers import AutoModel
 
 INPUTS = ("input_ids", "attention_mask")
 

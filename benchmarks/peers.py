@@ -16,9 +16,10 @@ from pathlib import Path
 
 from footprint import tokens
 from measure import Figure, Setup, alternate, median, milliseconds, stopwatch
-from memento_memory.case import Task
 from report import table
 from wire import Server, beside, memento
+
+from memento_memory.case import Task
 
 NODE, NODE_VERSION = "@modelcontextprotocol/server-memory", "2026.8.31"
 SERVICE, SERVICE_VERSION = "mcp-memory-service", "12.2.0"

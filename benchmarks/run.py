@@ -21,6 +21,7 @@ import machine
 import report
 from banks import Banks
 from measure import Figure, Setup
+
 from memento_memory.embedding import DEFAULT_MODEL, load, prepare
 
 HERE = Path(__file__).parent

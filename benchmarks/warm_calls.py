@@ -8,8 +8,9 @@ from pathlib import Path
 from banks import copied
 from bare import Bare
 from measure import Figure, Setup, alternate, median, milliseconds, spread
-from memento_memory.case import Task
 from wire import Server, memento
+
+from memento_memory.case import Task
 
 _BOUNDS = {1_000: (2.0, 1.6), 10_000: (2.0, 1.6), 100_000: (1.0, 0.8)}
 _AGAINST = "embedding and exact search, one process"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from memento_memory.bank import CaseBank, Ready
-from memento_memory.embedding import OnnxEmbedder, load, prepare
+from memento_memory.bank import CaseBank
+from memento_memory.embedding import OnnxEmbedder, Ready, load, prepare
 
 settings.register_profile("memento", deadline=None)
 settings.load_profile("memento")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from memento_memory import retention, retrieval
+from memento_memory import retention, retrieval, upkeep
 from memento_memory.case import Case, Episode, Outcome, Slate, Task
+from memento_memory.embedding.supply import EmbedderSource, NoEmbedder
 from memento_memory.errors import InputError, NotFoundError
 from memento_memory.plan import Plan
 from memento_memory.retention import Report, Retained, new_id
@@ -19,43 +20,18 @@ from memento_memory.selection.value import BetaValue, ValueModel
 from memento_memory.store import cases, episodes, stats, vectors
 from memento_memory.store.database import Database
 from memento_memory.store.stats import Stats
+from memento_memory.upkeep import Progress
 
 if TYPE_CHECKING:
     import apsw
     import numpy as np
     from numpy.typing import NDArray
 
-    from memento_memory.embedding import Embedder, ModelInfo
+    from memento_memory.embedding import ModelInfo
     from memento_memory.store.codes import CodeCopy
 
 RETENTION_DAYS = 30.0
-_BATCH = 256
 _LOAD_WAIT_S = 10.0
-
-
-class EmbedderSource(Protocol):
-    """Where the bank gets its embedder from; it may still be loading or being prepared."""
-
-    def get(self, *, wait: float = 0.0) -> Embedder | None:
-        """The embedder, after at most `wait` seconds of loading, or None: then words alone are compared."""
-        ...
-
-
-class NoEmbedder:
-    """No embedding model at all: retrieval is lexical."""
-
-    def get(self, *, wait: float = 0.0) -> Embedder | None:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An embedder that is loaded already."""
-
-    embedder: Embedder
-
-    def get(self, *, wait: float = 0.0) -> Embedder | None:
-        return self.embedder
 
 
 class CaseBank:
@@ -86,7 +62,7 @@ class CaseBank:
         self._value_model = value_model or BetaValue()
         self._clock = clock
         self._copy: CodeCopy | None = None
-        self._embedding = threading.Lock()
+        self._keeping_up = threading.Lock()
 
     def close(self) -> None:
         """Close the file; what was reported as done is on disk already."""
@@ -258,16 +234,16 @@ class CaseBank:
             problems = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
             problems += [f"foreign key: {row[0]} row {row[1]}" for row in db.execute("PRAGMA foreign_key_check")]
             if not problems:
-                db.execute("INSERT INTO case_words (case_words) VALUES ('integrity-check')")
+                db.execute("INSERT INTO case_words (case_words, rank) VALUES ('integrity-check', 1)")
         return problems
 
-    def embed_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Give every case that waits for its vector one, and find the fusion weights anew where the bank has doubled.
+    def embed_pending(self, progress: Progress | None = None) -> int:
+        """Do what was left for later: vectors for cases without, fusion weights where the bank has doubled.
 
-        Safe to interrupt: each batch is committed, and the next call goes on from there.
+        Safe to interrupt and to call from several threads and processes; a second call at the same time does nothing.
 
         Args:
-            progress: called with (done, total) after each batch.
+            progress: called with (done, total) cases after each batch.
 
         Returns:
             How many cases got their vector.
@@ -276,48 +252,22 @@ class CaseBank:
             ModelMismatchError: if the bank's vectors are another model's.
         """
         embedder = self._embedders.get()
-        if embedder is None or not self._embedding.acquire(blocking=False):
+        if embedder is None or not self._keeping_up.acquire(blocking=False):
             return 0
-        done = 0
         try:
-            while True:
-                with self.database.reading() as db:
-                    rows, left = vectors.without_vector(db, _BATCH), vectors.count_without(db)
-                if not rows:
-                    break
-                matrix = embedder.embed([state for _, state in rows])
-                with self.database.writing() as db:
-                    if not vectors.is_bound(db, embedder.info):
-                        vectors.bind(db, embedder.info)
-                    for (key, _), vector in zip(rows, matrix, strict=True):
-                        vectors.put(db, key, vector)
-                done += len(rows)
-                if progress:
-                    progress(done, done + left - len(rows))
-            self._calibrate()
+            done = upkeep.embed_pending(self.database, embedder, progress)
+            upkeep.calibrate(self.database, self._code_copy())
+            upkeep.trim(self.database)
             return done
         finally:
-            self._embedding.release()
+            self._keeping_up.release()
 
-    def _calibrate(self) -> None:
-        """Find anew how far to trust each leg of the search, for namespaces that have doubled since the last time."""
-        with self.database.reading() as db:
-            stale = retrieval.stale_weights(db)
-        for namespace in stale:
-            with self.database.reading() as db:
-                weight, seen = retrieval.find_dense_weight(db, namespace, self._code_copy())
-            with self.database.writing() as db:
-                retrieval.put_dense_weight(db, namespace, weight, seen)
-
-    def reembed(self, progress: Callable[[int, int], None] | None = None) -> int:
+    def reembed(self, progress: Progress | None = None) -> int:
         """Make all vectors anew with the model in use, going on where an earlier try was interrupted."""
         embedder = self._embedders.get(wait=_LOAD_WAIT_S)
         if embedder is None:
             raise InputError("model", "the embedding model is not ready; run `memento doctor` to see why")
-        with self.database.writing() as db:
-            stored = vectors.model_of(db)
-            if stored.get("weights_hash") != embedder.info.weights_hash:
-                vectors.bind(db, embedder.info)
+        upkeep.rebind(self.database, embedder)
         return self.embed_pending(progress)
 
     def _embedded(self, task: Task) -> tuple[NDArray[np.float32] | None, ModelInfo | None]:

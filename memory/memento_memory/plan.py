@@ -126,7 +126,7 @@ def _items(field: str, raw: Any) -> list[Any]:
             raise InputError(field, f"has no key 'plan'; {_HOW}")
         raw = raw[key]
     if not isinstance(raw, list):
-        raise InputError(field, f"is a JSON {type(raw).__name__}, not a list of steps; {_HOW}")
+        raise InputError(field, f"is {shown(repr(raw), _SHOWN_ID)}, not a list of steps; {_HOW}")
     if raw and all(isinstance(item, str) for item in raw):
         return [{"id": i, "description": x, "depends_on": [i - 1] if i > 1 else []} for i, x in _counted(raw)]
     return raw

@@ -140,7 +140,7 @@ def search(
     near = {} if vector is None else dict(vectors.nearest(db, vector, namespaces, limit, copy))
     keys = list(dict.fromkeys([*near, *words.nearest(db, state, namespaces, limit, bank)]))
     if vector is not None and len(near) < len(keys):
-        others, matrix = vectors.of_cases(db, [key for key in keys if key not in near])
+        others, matrix = vectors.of_cases(db, [key for key in keys if key not in near], copy)
         near |= dict(zip(others, (matrix @ vector).tolist(), strict=True)) if others else {}
     states = cases.states(db, keys)
     keys = [key for key in keys if key in states]

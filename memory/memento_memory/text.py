@@ -38,7 +38,7 @@ def check(field: str, text: str, *, limit: int, required: bool = False) -> str:
     if size > limit:
         raise InputError(field, f"is {size:,} bytes long, at most {limit:,} are allowed; shorten or summarise it")
     stripped = text.strip()
-    if required and not stripped:
+    if required and not harmless(stripped).strip():
         raise InputError(field, "is empty; say in a sentence what is meant")
     return stripped
 

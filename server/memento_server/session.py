@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memento_memory.bank import CaseBank, NoEmbedder, Ready
+from memento_memory.bank import CaseBank
+from memento_memory.embedding import NoEmbedder, Ready
 from memento_server.console import stderr
 from memento_server.settings import Settings
 

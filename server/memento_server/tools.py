@@ -85,7 +85,7 @@ def register(server: MCPServer[Memory], memory: Memory) -> None:
         ] = "self_report",
         task: Annotated[str, Field(description="only without plan_id")] = "",
         plan: Annotated[
-            str | list[Any] | dict[str, Any],
+            Any,
             _as("string", "as executed: numbered lines or JSON of the plan's shape; default the draft"),
         ] = "",
         notes: Annotated[str, Field(description="why it failed, what to watch")] = "",

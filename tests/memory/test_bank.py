@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from memento_memory.bank import CaseBank, Ready
+from memento_memory.bank import CaseBank
 from memento_memory.case import Outcome, Task, Verdict
+from memento_memory.embedding import Ready
 from memento_memory.errors import InputError, NotFoundError
 from memento_memory.retention import Report, Status
 from memory.making import FAILURE, SUCCESS, TASKS, ids, plan, report, result, tasks

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from memento_memory.bank import CaseBank, NoEmbedder, Ready
+from memento_memory.bank import CaseBank
 from memento_memory.case import Task
-from memento_memory.embedding import ModelInfo
+from memento_memory.embedding import ModelInfo, NoEmbedder, Ready
 from memento_memory.errors import InputError, ModelMismatchError
 from memory.making import SUCCESS, TASKS, ids, report, tasks
 
@@ -82,7 +82,7 @@ def test_under_another_model_retrieval_refuses_but_outcomes_are_kept(filled, emb
 
 
 def test_embedding_anew_for_another_model_goes_on_where_it_was_interrupted(filled, embedder, monkeypatch):
-    monkeypatch.setattr("memento_memory.bank._BATCH", 2)
+    monkeypatch.setattr("memento_memory.upkeep._BATCH", 2)
     other = CaseBank(filled.database.path, Ready(OtherModel(embedder)))
 
     def stop(done, total):

@@ -44,9 +44,7 @@ def bank_of(texts):
 
 
 def found_by(connection, expression):
-    return [
-        row for (row,) in connection.execute("SELECT rowid FROM tasks WHERE tasks MATCH ?", (expression,))
-    ]
+    return [row for (row,) in connection.execute("SELECT rowid FROM tasks WHERE tasks MATCH ?", (expression,))]
 
 
 @given(legs, weights)
@@ -66,9 +64,7 @@ def test_a_better_score_of_either_leg_never_lowers_the_similarity(pair, weight, 
 @given(legs, weights, st.randoms(use_true_random=False))
 def test_a_case_scores_the_same_wherever_it_stands_among_the_candidates(pair, weight, random):
     order = random.sample(range(pair.shape[1]), pair.shape[1])
-    np.testing.assert_array_equal(
-        fuse(*pair, dense_weight=weight)[order], fuse(*pair[:, order], dense_weight=weight)
-    )
+    np.testing.assert_array_equal(fuse(*pair, dense_weight=weight)[order], fuse(*pair[:, order], dense_weight=weight))
 
 
 def test_a_case_without_an_embedding_is_judged_by_its_words_alone():

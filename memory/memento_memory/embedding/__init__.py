@@ -9,14 +9,18 @@ from memento_memory.embedding.embedder import Embedder, EmbeddingModelError, Mod
 from memento_memory.embedding.onnx_embedder import OnnxEmbedder, load
 from memento_memory.embedding.prepare import find_prepared, prepare
 from memento_memory.embedding.source import DEFAULT_MODEL
+from memento_memory.embedding.supply import EmbedderSource, NoEmbedder, Ready
 
 __all__ = [
     "DEFAULT_MODEL",
     "BackgroundEmbedder",
     "Embedder",
+    "EmbedderSource",
     "EmbeddingModelError",
     "ModelInfo",
+    "NoEmbedder",
     "OnnxEmbedder",
+    "Ready",
     "find_prepared",
     "load",
     "prepare",

@@ -1,16 +1,48 @@
-"""A process's own copy of the vectors' sign bits, for the coarse stage of dense search in large banks."""
+"""A process's own copy of the vectors' sign bits, and in small banks of the vectors, for dense search."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.store.query import fetch_all, fetch_number
+
+HELD_UP_TO = 10_000  # vectors that are held whole: 15 MB at 384 dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Keys in ascending order, shape (n,); number of each one's namespace; codes (words, n); vectors (n, dimension)."""
+
+    keys: NDArray[np.int64]
+    groups: NDArray[np.int32]
+    codes: NDArray[np.uint64]
+    vectors: NDArray[np.float32] | None
+
+    def taking(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> _Table:
+        """These rows only, in this order."""
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return _Table(self.keys[rows], self.groups[rows], np.ascontiguousarray(self.codes[:, rows]), vectors)
+
+    def joined(self, other: _Table) -> _Table:
+        """The rows of both."""
+        if not len(self.keys) or not len(other.keys):
+            return other if len(other.keys) else self
+        few = len(self.keys) + len(other.keys) <= HELD_UP_TO
+        both = few and self.vectors is not None and other.vectors is not None
+        table = _Table(
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.groups, other.groups]),
+            np.concatenate([self.codes, other.codes], axis=1),
+            np.concatenate([self.vectors, other.vectors]) if both else None,  # type: ignore[list-item]
+        )
+        return table if other.keys[0] > self.keys[-1] else table.taking(np.argsort(table.keys, kind="stable"))
 
 
 class CodeCopy:
@@ -22,14 +54,15 @@ class CodeCopy:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seq = -1  # how far in the vector log; -1: nothing loaded
-        self._table: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]] | None = None
+        self._table: _Table | None = None
         self._namespaces: dict[str, int] = {}
 
     def refresh(self, db: apsw.Connection) -> None:
         """Take in what changed in the bank since the last call."""
         with self._lock:
             seq = fetch_number(db, "SELECT coalesce(max(seq), 0) FROM vector_log")
-            if seq < self._seq or self._seq < 0:
+            oldest = fetch_number(db, "SELECT coalesce(min(seq), 0) FROM vector_log")
+            if seq < self._seq or self._seq < oldest - 1:
                 self._load(db, None)
             elif seq > self._seq:
                 changed = [
@@ -44,54 +77,71 @@ class CodeCopy:
             table, wanted = self._table, [self._namespaces[n] for n in namespaces if n in self._namespaces]
         if table is None or not wanted:
             return []
-        keys, groups, codes = table
+        keys, codes = table.keys, table.codes
         if len(wanted) < len(self._namespaces):
-            inside = np.isin(groups, wanted)
-            keys, codes = keys[inside], codes[inside]
+            inside = np.isin(table.groups, wanted)
+            keys, codes = keys[inside], codes[:, inside]
         if len(keys) <= limit:
-            return list(map(int, keys))
-        distance = np.bitwise_count(codes ^ _words(_bits(query).tobytes(), 1)).sum(axis=1, dtype=np.uint16)
-        return list(map(int, keys[np.argpartition(distance, limit)[:limit]]))
+            found: list[int] = keys.tolist()
+            return found
+        apart = np.bitwise_count(codes ^ _words(_bits(query[None])))
+        return _smallest(keys, apart.sum(axis=0, dtype=np.uint16), limit)
+
+    def of_cases(self, keys: Sequence[int]) -> tuple[list[int], NDArray[np.float32]] | None:
+        """The vectors of these cases as `vectors.of_cases` gives them, or None where they are not held."""
+        with self._lock:
+            table = self._table
+        if table is None or table.vectors is None:
+            return None
+        wanted = np.array(keys, np.int64)
+        at = np.minimum(np.searchsorted(table.keys, wanted), max(len(table.keys) - 1, 0))
+        known = table.keys[at] == wanted if len(table.keys) else np.zeros(len(wanted), np.bool_)
+        return wanted[known].tolist(), table.vectors[at[known]]
 
     def _load(self, db: apsw.Connection, only: list[int] | None) -> None:
         if only is None:
-            # Reading the codes straight from the vec0 table is 30 times less to read than the vectors.
-            rows = fetch_all(db, "SELECT rowid, namespace, code FROM case_codes")
-        else:
-            rows = fetch_all(
-                db,
-                "SELECT case_key, namespace, vec_quantize_binary(embedding) FROM case_vectors"
-                " WHERE case_key IN (SELECT value FROM json_each(?))",
-                (json.dumps(only),),
-            )
-        keys = np.array([key for key, _, _ in rows], np.int64)
-        groups = np.array([self._namespaces.setdefault(n, len(self._namespaces)) for _, n, _ in rows], np.int32)
-        fresh = (keys, groups, _words(b"".join(code for _, _, code in rows), len(rows)))
-        if only is None or self._table is None:
-            self._table = fresh
+            many = fetch_number(db, "SELECT count(*) FROM (SELECT 1 FROM case_vectors LIMIT ?)", (HELD_UP_TO + 1,))
+            self._table = self._read_codes(db) if many > HELD_UP_TO else self._read_vectors(db, None)
             return
-        kept = ~np.isin(self._table[0], only)
-        old = (self._table[0][kept], self._table[1][kept], self._table[2][kept])
-        if not len(keys):
-            self._table = old
-        elif not len(old[0]):
-            self._table = fresh
-        else:
-            self._table = (
-                np.concatenate([old[0], fresh[0]]),
-                np.concatenate([old[1], fresh[1]]),
-                np.concatenate([old[2], fresh[2]]),
-            )
+        fresh = self._read_vectors(db, only)
+        self._table = (
+            fresh if self._table is None else self._table.taking(~np.isin(self._table.keys, only)).joined(fresh)
+        )
+
+    def _read_codes(self, db: apsw.Connection) -> _Table:
+        # Reading the codes straight from the vec0 table is 30 times less to read than the vectors.
+        rows = fetch_all(db, "SELECT rowid, namespace, code FROM case_codes ORDER BY rowid")
+        codes = np.frombuffer(b"".join(code for _, _, code in rows), np.uint8).reshape(len(rows), -1)
+        return _Table(*self._named(rows), _words(codes), None)
+
+    def _read_vectors(self, db: apsw.Connection, only: list[int] | None) -> _Table:
+        sql = "SELECT case_key, namespace, embedding FROM case_vectors"
+        some = "" if only is None else " WHERE case_key IN (SELECT value FROM json_each(?))"
+        rows = fetch_all(db, f"{sql}{some} ORDER BY case_key", () if only is None else (json.dumps(only),))
+        if not rows:
+            return _Table(*self._named(rows), np.empty((0, 0), np.uint64), np.empty((0, 0), np.float32))
+        vectors = np.frombuffer(b"".join(vector for _, _, vector in rows), np.float32).reshape(len(rows), -1)
+        return _Table(*self._named(rows), _words(_bits(vectors)), vectors)
+
+    def _named(self, rows: Sequence[tuple[int, str, bytes]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        groups = [self._namespaces.setdefault(name, len(self._namespaces)) for _, name, _ in rows]
+        return np.array([key for key, _, _ in rows], np.int64), np.array(groups, np.int32)
 
 
-def _bits(vector: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _smallest(keys: NDArray[np.int64], distance: NDArray[np.uint16], limit: int) -> list[int]:
+    """The keys with the smallest distances: distances are small numbers, so counting them beats partitioning."""
+    last = int(np.searchsorted(np.cumsum(np.bincount(distance)), limit))
+    nearer, ties = np.flatnonzero(distance < last), np.flatnonzero(distance == last)
+    found: list[int] = keys[np.concatenate([nearer, ties[: limit - len(nearer)]])].tolist()
+    return found
+
+
+def _bits(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Sign bits in the order of sqlite-vec's `vec_quantize_binary`."""
-    return np.packbits(vector > 0, bitorder="little")
+    return np.packbits(vectors > 0, axis=-1, bitorder="little")
 
 
-def _words(codes: bytes, rows: int) -> NDArray[np.uint64]:
-    """Codes laid end to end, as whole 64-bit words padded with zeros, one row each."""
-    if not rows:
-        return np.empty((0, 0), np.uint64)
-    bytes_ = np.frombuffer(codes, np.uint8).reshape(rows, -1)
-    return np.ascontiguousarray(np.pad(bytes_, ((0, 0), (0, -bytes_.shape[1] % 8)))).view(np.uint64)
+def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Codes, shape (n, bytes), as 64-bit words padded with zeros, shape (words, n): so all are compared in few steps."""
+    padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
+    return np.ascontiguousarray(np.ascontiguousarray(padded).view(np.uint64).T)

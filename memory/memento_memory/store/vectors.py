@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 COARSE_HITS = 400  # recall@10 of 0.99 and more against exact search on real texts, see benchmarks/dense_search.py
-COPY_FROM = 2_000
+_LOG_KEPT = 10_000
+COPY_FROM = 0
 
 
 def model_of(db: apsw.Connection) -> dict[str, str]:
@@ -84,6 +85,11 @@ def bind(db: apsw.Connection, model: ModelInfo) -> None:
         meta.put(db, name, value)
 
 
+def trim_log(db: apsw.Connection) -> None:
+    """Keep the newest entries of the vector log only."""
+    db.execute("DELETE FROM vector_log WHERE seq < (SELECT max(seq) FROM vector_log) - ?", (_LOG_KEPT,))
+
+
 def put(db: apsw.Connection, case_key: int, vector: Vector) -> None:
     """Store the vector of an active case, unless it has one or is gone by now."""
     db.execute(
@@ -111,10 +117,18 @@ def has_more_than(db: apsw.Connection, number: int) -> bool:
     return bool(fetch_number(db, sql, (number,)))
 
 
-def of_cases(db: apsw.Connection, keys: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
-    """The vectors of these cases, as row keys and a matrix of shape (n, dimension); cases without one are left out."""
+def of_cases(
+    db: apsw.Connection, keys: Sequence[int], copy: CodeCopy | None = None
+) -> tuple[list[int], NDArray[np.float32]]:
+    """The vectors of these cases, as row keys and a matrix of shape (n, dimension); cases without one are left out.
+
+    Args:
+        copy: refreshed by `nearest` in the same transaction; it holds the vectors of small banks.
+    """
     import numpy as np
 
+    if copy is not None and (held := copy.of_cases(keys)) is not None:
+        return held
     sql = "SELECT case_key, embedding FROM case_vectors WHERE case_key IN (SELECT value FROM json_each(?))"
     rows = fetch_all(db, sql, (json.dumps(list(keys)),))
     if not rows:
@@ -138,14 +152,13 @@ def nearest(
 
     if not model_of(db):
         return []
-    if not has_more_than(db, COARSE_HITS):
-        hits = _all(db, namespaces)
-    elif copy is None or not has_more_than(db, COPY_FROM):
-        hits = [key for namespace in namespaces for key in _coarse(db, query, namespace)]
-    else:
+    if copy is not None and has_more_than(db, COPY_FROM):
         copy.refresh(db)
-        hits = copy.nearest(query, namespaces, COARSE_HITS)
-    keys, vectors = of_cases(db, hits)
+        keys, vectors = of_cases(db, copy.nearest(query, namespaces, COARSE_HITS), copy)
+    elif has_more_than(db, COARSE_HITS):
+        keys, vectors = of_cases(db, [key for namespace in namespaces for key in _coarse(db, query, namespace)])
+    else:
+        keys, vectors = of_cases(db, _all(db, namespaces))
     if not keys:
         return []
     cosine = vectors @ query

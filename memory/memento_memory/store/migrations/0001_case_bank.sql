@@ -109,8 +109,9 @@ CREATE TRIGGER embedded AFTER INSERT ON case_vectors BEGIN
     DELETE FROM unembedded WHERE case_key = new.case_key;
 END;
 
+CREATE VIEW active_cases AS SELECT key, state FROM cases WHERE forgotten_at IS NULL;
 CREATE VIRTUAL TABLE case_words USING fts5 (
-    state, content = 'cases', content_rowid = 'key', tokenize = "unicode61 remove_diacritics 2"
+    state, content = 'active_cases', content_rowid = 'key', tokenize = "unicode61 remove_diacritics 2"
 );
 CREATE VIRTUAL TABLE case_vocabulary USING fts5vocab (case_words, row);
 

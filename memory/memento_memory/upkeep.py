@@ -1,0 +1,71 @@
+"""Upkeep of a bank: vectors for cases that came in without, fusion weights where it has grown, a short vector log.
+
+Everything here may be interrupted at any time, goes on where it stopped, and may run in several processes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memento_memory import retrieval
+from memento_memory.embedding import Embedder
+from memento_memory.store import vectors
+from memento_memory.store.codes import CodeCopy
+from memento_memory.store.database import Database
+
+_BATCH = 256
+
+Progress = Callable[[int, int], None]
+
+
+def embed_pending(database: Database, embedder: Embedder, progress: Progress | None = None) -> int:
+    """Give every case that waits for its vector one, in batches that are each on disk before the next.
+
+    Args:
+        progress: called with (done, total) after each batch.
+
+    Returns:
+        How many cases got their vector.
+
+    Raises:
+        ModelMismatchError: if the bank's vectors are another model's.
+    """
+    done = 0
+    while True:
+        with database.reading() as db:
+            rows, left = vectors.without_vector(db, _BATCH), vectors.count_without(db)
+        if not rows:
+            return done
+        matrix = embedder.embed([state for _, state in rows])
+        with database.writing() as db:
+            if not vectors.is_bound(db, embedder.info):
+                vectors.bind(db, embedder.info)
+            for (key, _), vector in zip(rows, matrix, strict=True):
+                vectors.put(db, key, vector)
+        done += len(rows)
+        if progress:
+            progress(done, done + left - len(rows))
+
+
+def calibrate(database: Database, copy: CodeCopy) -> None:
+    """Find anew how far to trust each leg of the search, for namespaces that have doubled since the last time."""
+    with database.reading() as db:
+        stale = retrieval.stale_weights(db)
+    for namespace in stale:
+        with database.reading() as db:
+            weight, seen = retrieval.find_dense_weight(db, namespace, copy)
+        with database.writing() as db:
+            retrieval.put_dense_weight(db, namespace, weight, seen)
+
+
+def rebind(database: Database, embedder: Embedder) -> None:
+    """Make this model the bank's, where another one is."""
+    with database.writing() as db:
+        if not vectors.admits(db, embedder.info):
+            vectors.bind(db, embedder.info)
+
+
+def trim(database: Database) -> None:
+    """Drop the part of the vector log that no process needs: one that is further behind reads all codes anew."""
+    with database.writing() as db:
+        vectors.trim_log(db)
