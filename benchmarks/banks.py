@@ -7,10 +7,13 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from corpus import Corpus
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from memento_memory.bank import CaseBank
@@ -19,12 +22,53 @@ from memento_memory.store.migration import shipped
 from memento_memory.transfer import import_cases
 
 
+class Remembering:
+    """An embedder that keeps the vectors it made in a file, so that banks can be built anew in a minute."""
+
+    def __init__(self, embedder: Embedder, home: Path) -> None:
+        self.info = embedder.info
+        self._embedder = embedder
+        self._path = home / f"vectors-{embedder.info.weights_hash[:16]}.npz"
+        self._known: dict[bytes, NDArray[np.float32]] = {}
+        self._saved = 0
+        if self._path.exists():
+            with np.load(self._path) as file:
+                self._known = dict(zip(map(bytes, file["texts"]), file["vectors"], strict=True))
+            self._saved = len(self._known)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One unit vector a text, shape (n, dimension)."""
+        keys = [_digest(text) for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        if new:
+            self._known |= dict(zip(new, self._embedder.embed(list(new.values())), strict=True))
+        return np.array([self._known[key] for key in keys], np.float32)
+
+    def save(self) -> None:
+        """Write what is new."""
+        if len(self._known) > self._saved:
+            partial = self._path.with_suffix(".partial.npz")
+            digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
+            np.savez(partial, texts=digests, vectors=np.array(list(self._known.values())))
+            partial.rename(self._path)
+            self._saved = len(self._known)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def home() -> Path:
+    """The folder for what takes long to make: $MEMENTO_BENCH_CACHE, or one in the user's cache directory."""
+    return Path(os.environ.get("MEMENTO_BENCH_CACHE") or user_cache_path("memento-bench", appauthor=False))
+
+
 @dataclass(frozen=True, slots=True)
 class Banks:
     """Makes banks of the first n pairs of a corpus; each grows out of a copy of the next smaller one."""
 
     corpus: Corpus
-    embedder: Embedder
+    embedder: Remembering
 
     @property
     def folder(self) -> Path:
@@ -34,8 +78,7 @@ class Banks:
             key.update(line.encode())
         for migration in shipped():
             key.update(migration.sql.encode())
-        home = Path(os.environ.get("MEMENTO_BENCH_CACHE") or user_cache_path("memento-bench", appauthor=False))
-        return home / key.hexdigest()[:16]
+        return home() / key.hexdigest()[:16]
 
     def build(self, sizes: list[int]) -> dict[int, Path]:
         """Bank files by number of cases; do not write to them, copy them first."""
@@ -64,6 +107,7 @@ class Banks:
                 raise RuntimeError(f"the bank has {bank.stats().total:,} cases, not {size:,}: {report}")
         finally:
             bank.close()
+        self.embedder.save()
         partial.rename(path)
         print(f"  built a bank of {size:,} cases in {time.perf_counter() - began:.0f} s")
 

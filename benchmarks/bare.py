@@ -31,7 +31,8 @@ class Bare:
         return self._ask("commit", text)
 
     def _ask(self, do: str, text: str) -> float:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps({"do": do, "text": text}).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()

@@ -14,24 +14,27 @@ from memento_memory.case import Task
 from memento_memory.text import normalised
 
 HELD_OUT = 2_000
-_VERBS = """archive audit back up benchmark build clean up compare compile compress configure convert count debug delete
-deploy describe diagnose download encrypt export extract filter format group import index inspect install list merge
-migrate monitor move normalise parse patch plot profile publish refactor rename replace report resize restore rotate
-sample schedule search sort split summarise synchronise tag test tidy trace translate update upload validate verify"""
+_VERBS = """archive audit benchmark build clean compare compile compress configure convert count debug delete
+deploy describe diagnose download encrypt export extract filter format group import index inspect install list
+merge migrate monitor move normalise parse patch plot profile publish refactor rename replace report resize
+restore rotate sample schedule search sort split summarise synchronise tag test tidy trace translate update
+upload validate verify"""
 _THINGS = """access logs; address books; api keys; audio files; backups; bank statements; bug reports; calendars;
-certificates; chat messages; commit messages; containers; contracts; cookies; coordinates; crash dumps; customer records;
-database tables; docker images; duplicate rows; e-mails; environment variables; error messages; exam results; expense
-reports; feature flags; fonts; forms; hard links; house prices; html pages; image thumbnails; invoices; job queues;
-json documents; kernel modules; language files; lecture notes; licences; log lines; maps; meeting minutes; metrics;
-network packets; old snapshots; open issues; orders; passwords; patient records; pdf pages; photos; playlists; polls;
-power readings; price lists; pull requests; receipts; release notes; rsa keys; screenshots; sensor values; sessions;
-shell aliases; spreadsheets; stack traces; street names; subtitles; survey answers; symbolic links; temperatures;
-tickets; time series; timesheets; train times; translations; tweets; unit tests; user accounts; video clips; virtual
-machines; vocabulary lists; weather records; web hooks; xml schemas; yaml files; zip archives"""
+certificates; chat messages; commit messages; containers; contracts; cookies; coordinates; crash dumps; customer
+records; database tables; docker images; duplicate rows; e-mails; environment variables; error messages; exam
+results; expense reports; feature flags; fonts; forms; hard links; house prices; html pages; image thumbnails;
+invoices; job queues; json documents; kernel modules; language files; lecture notes; licences; log lines; maps;
+meeting minutes; metrics; network packets; old snapshots; open issues; orders; passwords; patient records; pdf
+pages; photos; playlists; polls; power readings; price lists; pull requests; receipts; release notes; rsa keys;
+screenshots; sensor values; sessions; shell aliases; spreadsheets; stack traces; street names; subtitles; survey
+answers; symbolic links; temperatures; tickets; time series; timesheets; train times; translations; tweets; unit
+tests; user accounts; video clips; virtual machines; vocabulary lists; weather records; web hooks; xml schemas;
+yaml files; zip archives"""
 _PLACES = """of last month; of the Berlin office; in the staging cluster; on the old laptop; for the annual report; by
-customer; by date; with a script; without any downtime; in the home folder; on the build server; from the mobile app; for
-the new team; of the second quarter; in the data warehouse; on all replicas; after the migration; before the release; for
-the tax office; in the shared drive; of the sales team; by size; by owner; in the test suite; on the edge nodes"""
+customer; by date; with a script; without any downtime; in the home folder; on the build server; from the mobile
+app; for the new team; of the second quarter; in the data warehouse; on all replicas; after the migration;
+before the release; for the tax office; in the shared drive; of the sales team; by size; by owner; in the test
+suite; on the edge nodes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,11 @@ def _nl2bash(data: Path) -> Iterator[Pair]:
 
 
 def _made_up(size: int) -> list[Pair]:
-    verbs = [verb.replace("_", " ") for verb in _VERBS.replace("back up", "back_up").replace("clean up", "clean_up").split()]
     things, places = ([part.strip() for part in " ".join(text.split()).split(";")] for text in (_THINGS, _PLACES))
-    every = [
-        (Task(f"{verb.capitalize()} the {thing} {place}"), (f"find the {thing} {place}", f"{verb} them", "check the result"))
-        for verb, thing, place in itertools.product(verbs, things, places)
-    ]
+    every: list[Pair] = []
+    for verb, thing, place in itertools.product(_VERBS.split(), things, places):
+        steps = (f"find the {thing} {place}", f"{verb} them", "check the result")
+        every.append((Task(f"{verb.capitalize()} the {thing} {place}"), steps))
     return every if len(every) <= size else random.Random(2).sample(every, size)
 
 
@@ -106,7 +108,7 @@ def _combined(pairs: list[Pair]) -> Iterator[Pair]:
 def _distinct(pairs: list[Pair]) -> list[Pair]:
     found: dict[tuple[str, str], Pair] = {}
     for task, steps in pairs:
-        steps = tuple(step.strip() for step in steps if step.strip())
-        if task.text and steps:
-            found.setdefault((normalised(task.text), normalised(task.context)), (task, steps))
+        kept = tuple(step.strip() for step in steps if step.strip())
+        if task.text and kept:
+            found.setdefault((normalised(task.text), normalised(task.context)), (task, kept))
     return list(found.values())

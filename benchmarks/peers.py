@@ -109,7 +109,14 @@ def _memory_service(setup: Setup) -> Peer | str:
             return "no Python here has an sqlite3 that can load extensions, which it needs"
         for step in (
             [python, "-m", "venv", str(home)],
-            [str(home / "bin" / "pip"), "install", "--quiet", f"{SERVICE}=={SERVICE_VERSION}", "onnxruntime", "tokenizers"],
+            [
+                str(home / "bin" / "pip"),
+                "install",
+                "--quiet",
+                f"{SERVICE}=={SERVICE_VERSION}",
+                "onnxruntime",
+                "tokenizers",
+            ],
         ):
             if problem := _run(step):
                 return problem

@@ -37,4 +37,7 @@ def run(setup: Setup) -> list[Figure]:
     figure = Figure(
         f"record_outcome, {size:,} cases", median(found["record"]), "ms", median(found["bare"]), against, _RATIO
     )
-    return [figure, Figure("record_outcome, p95", sorted(found["record"])[int(rounds * 0.95)], "ms", note=spread(found["record"]))]
+    return [
+        figure,
+        Figure("record_outcome, p95", sorted(found["record"])[int(rounds * 0.95)], "ms", note=spread(found["record"])),
+    ]

@@ -9,11 +9,13 @@ than those reported, by their plans alone. Real FTS5, real embeddings, the 64 be
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import json
 import random
 import re
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +26,13 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from memento_memory.embedding import load, prepare
+from memento_memory.bank import CaseBank
+from memento_memory.case import Task
+from memento_memory.embedding import Embedder, Ready, load, prepare
 from memento_memory.selection.fusion import Probe, estimate_dense_weight, fuse, plan_agreement
 from memento_memory.selection.lexical import TOKENIZER, BankWords, lexical_similarity, match_expression, words
+from memento_memory.text import normalised
+from memento_memory.transfer import import_cases
 
 Ranking = Sequence[int]
 _CANDIDATES = 64
@@ -51,9 +57,7 @@ class Bank:
         self.index.execute(f"CREATE VIRTUAL TABLE tasks USING fts5 (text, tokenize = '{TOKENIZER}')")
         self.index.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab (tasks, row)")
         with self.index:
-            self.index.executemany(
-                "INSERT INTO tasks (rowid, text) VALUES (?, ?)", list(enumerate(self.texts))
-            )
+            self.index.executemany("INSERT INTO tasks (rowid, text) VALUES (?, ?)", list(enumerate(self.texts)))
         counts = list(self.index.execute("SELECT term, doc, cnt FROM vocabulary"))
         known = {str(term): int(cases) for term, cases, _ in counts}
         mean = sum(int(total) for *_, total in counts) / len(self.texts)
@@ -107,7 +111,27 @@ def rankings(bank: Bank, query: int, dense_weight: float) -> dict[str, Ranking]:
     }
 
 
-def measure(tasks: Labelled, vectors: NDArray[np.float32], probes: int, most: int) -> None:
+@contextlib.contextmanager
+def filled_bank(tasks: Labelled, embedder: Embedder) -> Iterator[CaseBank]:
+    """A real case bank with these tasks, its fusion weight found as ever."""
+    with tempfile.TemporaryDirectory() as folder:
+        bank = CaseBank(Path(folder) / "bank.sqlite3", Ready(embedder))
+        lines = (json.dumps({"task": t, "plan": [p]}) for t, p in zip(tasks.texts, tasks.plans, strict=True))
+        import_cases(bank, lines)
+        bank.embed_pending()
+        yield bank
+        bank.close()
+
+
+def retrieved(bank: CaseBank, tasks: Labelled, places: dict[str, int], query: int) -> Ranking:
+    """The order in which a search of the bank lists the other tasks."""
+    slate = bank.retrieve(Task(tasks.texts[query].strip()), k=_CANDIDATES + 1, browse=True)
+    order = (places.get(normalised(shown.case.task.text), -1) for shown in slate.shown)
+    return [case for case in order if case not in (query, -1)]
+
+
+def measure(tasks: Labelled, embedder: Embedder, probes: int, most: int) -> None:
+    vectors = embedder.embed(tasks.texts)
     bank, shuffled = Bank(tasks, vectors), random.Random(0).sample(range(len(tasks.texts)), len(tasks.texts))
     sizes = Counter(tasks.labels)
     asked = [i for i in shuffled if sizes[tasks.labels[i]] > 1]
@@ -116,12 +140,17 @@ def measure(tasks: Labelled, vectors: NDArray[np.float32], probes: int, most: in
     held_out = set(shuffled[probes:])
     asked = [i for i in asked if i in held_out][:most]
     scores: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    places = {normalised(text): place for place, text in enumerate(tasks.texts)}
+    real = contextlib.ExitStack()
+    cases = real.enter_context(filled_bank(tasks, embedder))
     for query in asked:
-        for method, ranking in rankings(bank, query, weight).items():
+        orders = rankings(bank, query, weight) | {"CaseBank.retrieve": retrieved(cases, tasks, places, query)}
+        for method, ranking in orders.items():
             right = [tasks.labels[case] == tasks.labels[query] for case in ranking]
             first = right.index(True) + 1 if True in right else 0
             recall = sum(right[:4]) / (sizes[tasks.labels[query]] - 1)
             scores[method].append((float(first == 1), recall, 1 / first if first else 0.0))
+    real.close()
     print(f"\n{tasks.name}: {len(asked)} queries of {len(tasks.texts)}, dense weight {weight:.2f}")
     means = {method: np.mean(rows, axis=0) for method, rows in scores.items()}
     better = np.maximum(means["dense alone"], means["BM25 alone"])
@@ -209,16 +238,11 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=3_000, help="queries per set")
     options = parser.parse_args()
     if not (options.data / "nl2bash" / "pairs.jsonl.gz").exists():
-        sys.exit(
-            f"No data in {options.data}: it needs nl2bash/pairs.jsonl.gz and its neighbours; give --data DIR."
-        )
+        sys.exit(f"No data in {options.data}: it needs nl2bash/pairs.jsonl.gz and its neighbours; give --data DIR.")
     embedder = load(prepare())
     for part in options.only.split(","):
-        vectors: tuple[list[str], NDArray[np.float32]] = ([], np.zeros((0, 0), dtype=np.float32))
         for tasks in PARTS[part](options.data):
-            if tasks.texts != vectors[0]:
-                vectors = tasks.texts, embedder.embed(tasks.texts)
-            measure(tasks, vectors[1], options.probes, options.most)
+            measure(tasks, embedder, options.probes, options.most)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 import corpus
 import machine
 import report
-from banks import Banks
+from banks import Banks, Remembering, home
 from measure import Figure, Setup
 
 from memento_memory.embedding import DEFAULT_MODEL, load, prepare
@@ -72,7 +72,8 @@ def _introduce(described: dict[str, object]) -> None:
 def _setup(options: argparse.Namespace, folder: Path) -> Setup:
     tasks = corpus.load(options.data, _LARGEST)
     print(f"tasks: {tasks.name}" + ("" if options.data else " (--data DIR takes real ones)"))
-    banks = Banks(tasks, load(prepare(DEFAULT_MODEL, progress=print)))
+    home().mkdir(parents=True, exist_ok=True)
+    banks = Banks(tasks, Remembering(load(prepare(DEFAULT_MODEL, progress=print)), home()))
     return Setup(banks, folder, HERE / ".peers", options.quick)
 
 
@@ -90,7 +91,9 @@ def _script(name: str, options: argparse.Namespace) -> int:
     if options.data is None:
         print("  left out: needs --data DIR")
         return 0
-    return subprocess.run([sys.executable, str(HERE / f"{name}.py"), "--data", str(options.data)], check=False).returncode
+    return subprocess.run(
+        [sys.executable, str(HERE / f"{name}.py"), "--data", str(options.data)], check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -46,7 +46,9 @@ def _of_size(setup: Setup, bank: Path, size: int, bounds: tuple[float, float]) -
     own.unlink()
     baseline = median(found["bare"])
     return [
-        Figure(f"{tool}, {size:,} cases", median(found[name]), "ms", baseline, _AGAINST, bound, note=spread(found[name]))
+        Figure(
+            f"{tool}, {size:,} cases", median(found[name]), "ms", baseline, _AGAINST, bound, note=spread(found[name])
+        )
         for (tool, name), bound in zip(
             (("plan_with_memory", "plan"), ("retrieve_cases", "retrieve")), bounds, strict=True
         )

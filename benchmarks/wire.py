@@ -24,7 +24,9 @@ _META = {
 class Server:
     """A server as a subprocess, asked one thing at a time; use it as a context manager."""
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         self._process = subprocess.Popen(
             command,
@@ -56,7 +58,11 @@ class Server:
 
     def initialize(self) -> dict[str, Any]:
         """The handshake of the revisions up to 2025-11-25."""
-        asked = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": _META["io.modelcontextprotocol/clientInfo"]}
+        asked = {
+            "protocolVersion": LEGACY,
+            "capabilities": {},
+            "clientInfo": _META["io.modelcontextprotocol/clientInfo"],
+        }
         answer = self.request("initialize", asked)
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return answer
@@ -86,7 +92,11 @@ class Server:
         self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
         assert self._process.stdout
         for line in self._process.stdout:
-            if line.startswith(b"{") and (answer := json.loads(line)).get("id") == self._number and "method" not in answer:
+            if (
+                line.startswith(b"{")
+                and (answer := json.loads(line)).get("id") == self._number
+                and "method" not in answer
+            ):
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]

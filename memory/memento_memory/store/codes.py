@@ -40,7 +40,7 @@ class _Table:
             np.concatenate([self.keys, other.keys]),
             np.concatenate([self.groups, other.groups]),
             np.concatenate([self.codes, other.codes], axis=1),
-            np.concatenate([self.vectors, other.vectors]) if both else None,  # type: ignore[list-item]
+            np.concatenate([self.vectors, other.vectors]) if both else None,
         )
         return table if other.keys[0] > self.keys[-1] else table.taking(np.argsort(table.keys, kind="stable"))
 
@@ -142,6 +142,6 @@ def _bits(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Codes, shape (n, bytes), as 64-bit words padded with zeros, shape (words, n): so all are compared in few steps."""
+    """Codes, shape (n, bytes), as 64-bit words padded with zeros, shape (words, n): long rows are compared quickly."""
     padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
     return np.ascontiguousarray(np.ascontiguousarray(padded).view(np.uint64).T)
