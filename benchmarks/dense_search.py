@@ -1,8 +1,9 @@
 """Which way of finding the nearest vectors pays where, and what it misses: the grounds of COARSE_HITS and COPY_FROM.
 
 Three ways lead to the same answer: scoring all vectors of the bank exactly; the k nearest by sign bits from the vec0
-table, then exact scores; the same with the bits held in memory, and in small banks the vectors too. Times are of `vectors.nearest` alone, embedding not
-included. Recall is of the ten nearest, against an exact search over the same vectors.
+table, then exact scores; the same with the bits held in memory, and in small banks the vectors too. Times are of
+`vectors.nearest` alone, embedding not included. Recall is of the ten nearest, against an exact search over the same
+vectors.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from memento_memory.transfer import import_cases
 from memento_server.demo import example
 
 _SECONDS, _SHARE = 2.0, 0.25
-_TASK = "Find the population of Osaka and compute its share of the population of Japan"
+_TASK = "Rename every '.htm' file in 'site/old' to '.html'"
 
 
 def run(setup: Setup) -> list[Figure]:

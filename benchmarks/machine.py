@@ -39,7 +39,7 @@ def describe() -> dict[str, Any]:
 
 def load() -> float:
     """Mean number of runnable processes in the last minute."""
-    return psutil.getloadavg()[0]
+    return float(psutil.getloadavg()[0])
 
 
 def is_busy() -> bool:

@@ -87,7 +87,7 @@ def alternate(rounds: int, measures: Mapping[str, Callable[[int], float]]) -> di
     """
     found: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds):
-        for name in list(measures) if number % 2 == 0 else reversed(measures):
+        for name in list(measures) if number % 2 == 0 else reversed(list(measures)):
             found[name].append(measures[name](number))
     return found
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from footprint import tokens
@@ -98,6 +98,15 @@ def node_memory(setup: Setup) -> Peer | str:
         ),
         lambda server, task: server.call("search_nodes", query=max(task.text.split(), key=len)),
     )
+
+
+def npx_memory(setup: Setup) -> Peer | str:
+    """The same, started as its documentation says to; nothing is downloaded any more then."""
+    found, npx = node_memory(setup), shutil.which("npx")
+    if isinstance(found, str) or npx is None:
+        return found if isinstance(found, str) else "npx is not installed"
+    command = [npx, "--no-install", "--prefix", str(setup.peers / "node"), "mcp-server-memory"]
+    return replace(found, command=command)
 
 
 def _memory_service(setup: Setup) -> Peer | str:

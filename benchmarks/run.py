@@ -91,9 +91,8 @@ def _script(name: str, options: argparse.Namespace) -> int:
     if options.data is None:
         print("  left out: needs --data DIR")
         return 0
-    return subprocess.run(
-        [sys.executable, str(HERE / f"{name}.py"), "--data", str(options.data)], check=False
-    ).returncode
+    command = [sys.executable, str(HERE / f"{name}.py"), "--data", str(options.data)]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""plan_with_memory and retrieve_cases on a warm server, against embedding the text and an exact search in one process."""
+"""plan_with_memory and retrieve_cases on a warm server, against embedding the text and an exact search, bare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wire import Server, memento
 from memento_memory.case import Task
 
 _BOUNDS = {1_000: (2.0, 1.6), 10_000: (2.0, 1.6), 100_000: (1.0, 0.8)}
-_AGAINST = "embedding and exact search, one process"
+_AGAINST = "embedding + exact search"
 _WARM_UP = 10
 
 
@@ -44,14 +44,10 @@ def _of_size(setup: Setup, bank: Path, size: int, bounds: tuple[float, float]) -
         }
         found = alternate(rounds, measures)
     own.unlink()
-    baseline = median(found["bare"])
+    baseline, calls = median(found["bare"]), (("plan_with_memory", "plan"), ("retrieve_cases", "retrieve"))
     return [
-        Figure(
-            f"{tool}, {size:,} cases", median(found[name]), "ms", baseline, _AGAINST, bound, note=spread(found[name])
-        )
-        for (tool, name), bound in zip(
-            (("plan_with_memory", "plan"), ("retrieve_cases", "retrieve")), bounds, strict=True
-        )
+        Figure(f"{tool}, {size:,} cases", median(found[key]), "ms", baseline, _AGAINST, bound, note=spread(found[key]))
+        for (tool, key), bound in zip(calls, bounds, strict=True)
     ]
 
 

@@ -14,19 +14,18 @@ from typing import Any
 import psutil
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
+_CLIENT = {"name": "bench", "version": "1"}
 _META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
-    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+    "io.modelcontextprotocol/clientInfo": _CLIENT,
 }
 
 
 class Server:
     """A server as a subprocess, asked one thing at a time; use it as a context manager."""
 
-    def __init__(
-        self, command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         self._process = subprocess.Popen(
             command,
@@ -34,7 +33,6 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=os.environ | (environment or {}),
-            cwd=cwd,
         )
         self._number = 0
 
@@ -46,23 +44,22 @@ class Server:
 
     def close(self) -> None:
         """Close its input, which ends it; wait until it is gone."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        for end in (self._process.terminate, self._process.kill):  # not all end with their input
+            try:
+                self._process.wait(timeout=5 if end == self._process.kill else 2)
+                break
+            except subprocess.TimeoutExpired:
+                end()
+        self._process.wait()
         self._process.stdout.close()
         self._errors.close()
 
     def initialize(self) -> dict[str, Any]:
         """The handshake of the revisions up to 2025-11-25."""
-        asked = {
-            "protocolVersion": LEGACY,
-            "capabilities": {},
-            "clientInfo": _META["io.modelcontextprotocol/clientInfo"],
-        }
+        asked = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": _CLIENT}
         answer = self.request("initialize", asked)
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return answer
@@ -92,11 +89,8 @@ class Server:
         self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
         assert self._process.stdout
         for line in self._process.stdout:
-            if (
-                line.startswith(b"{")
-                and (answer := json.loads(line)).get("id") == self._number
-                and "method" not in answer
-            ):
+            answer = json.loads(line) if line.startswith(b"{") else {}
+            if answer.get("id") == self._number and "method" not in answer:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memento_server.settings import Settings
 
 _UPKEEP_EVERY_S = 10.0
+_FIRST_TURN_S = 0.05  # the answer to `initialize` goes first; imports would hold it up
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ class Memory:
 
     def warm_up(self) -> None:
         """Load what the first call will need, off the path of `initialize`."""
-        threading.Thread(target=self._warm_up, name="memento-warm-up", daemon=True).start()
+        timer = threading.Timer(_FIRST_TURN_S, self._warm_up)
+        timer.daemon = True
+        timer.start()
 
     def bank(self) -> CaseBank:
         """The open bank.

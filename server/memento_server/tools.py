@@ -16,7 +16,6 @@ from memento_memory.errors import InputError
 from memento_memory.plan import parse_plan
 from memento_memory.retention import Report
 from memento_memory.text import check
-from memento_planner.planner import plan_from_cases
 from memento_server import render
 from memento_server.memory import Memory
 from memento_server.wire import CasesOut, OutcomeOut, PlanOut
@@ -57,6 +56,8 @@ def register(server: MCPServer[Memory], memory: Memory) -> None:
         host = client_name(ctx)
 
         def work() -> CallToolResult:
+            from memento_planner.planner import plan_from_cases  # brings NumPy, which start-up need not wait for
+
             planned = plan_from_cases(memory.bank(), state, k=k, namespaces=spaces, host=host)
             memory.upkeep_soon()
             return render.plan_result(planned.episode, planned.draft, planned.adapted_from)

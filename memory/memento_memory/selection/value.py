@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from memento_memory.case import Case, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NO_MEMORY = 0.5
 """Q of the void case while nothing is known about it: the mean of the uniform prior."""
@@ -30,6 +31,8 @@ class BetaValue:
     """
 
     def values(self, task: Task, cases: Sequence[Case], similarity: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np
+
         return np.array([posterior_mean(case.successes, case.failures) for case in cases], np.float64)
 
 

@@ -11,6 +11,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.store import meta
 from memento_memory.store.query import fetch_all, fetch_number
 
 HELD_UP_TO = 10_000  # vectors that are held whole: 15 MB at 384 dimensions
@@ -115,12 +116,14 @@ class CodeCopy:
         return _Table(*self._named(rows), _words(codes), None)
 
     def _read_vectors(self, db: apsw.Connection, only: list[int] | None) -> _Table:
-        sql = "SELECT case_key, namespace, embedding FROM case_vectors"
         some = "" if only is None else " WHERE case_key IN (SELECT value FROM json_each(?))"
-        rows = fetch_all(db, f"{sql}{some} ORDER BY case_key", () if only is None else (json.dumps(only),))
-        if not rows:
-            return _Table(*self._named(rows), np.empty((0, 0), np.uint64), np.empty((0, 0), np.float32))
-        vectors = np.frombuffer(b"".join(vector for _, _, vector in rows), np.float32).reshape(len(rows), -1)
+        values = () if only is None else (json.dumps(only),)
+        rows = fetch_all(db, f"SELECT case_key, namespace, '' FROM case_vectors{some} ORDER BY case_key", values)
+        vectors = np.empty((len(rows), int(meta.get(db, "dimension") or 0)), np.float32)
+        # One at a time: a list of them all would take as much memory again, and Python keeps it.
+        found = db.execute(f"SELECT embedding FROM case_vectors{some} ORDER BY case_key", values)
+        for row, (vector,) in enumerate(found):
+            vectors[row] = np.frombuffer(vector, np.float32)
         return _Table(*self._named(rows), _words(_bits(vectors)), vectors)
 
     def _named(self, rows: Sequence[tuple[int, str, bytes]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
