@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from memento_memory.case import Task
 NODE, NODE_VERSION = "@modelcontextprotocol/server-memory", "2026.8.31"
 SERVICE, SERVICE_VERSION = "mcp-memory-service", "12.2.0"
 _STORED = 500
+_SETTLES_S = 5.0  # whatever a server does in the background after so many writes
 _LOADS_EXTENSIONS = "import sqlite3; sqlite3.connect(':memory:').enable_load_extension(True)"
 
 
@@ -177,6 +179,7 @@ def _measure(setup: Setup, peers: list[Peer]) -> dict[str, Measured]:
             found.store = median(spent[len(spent) // 2 :])
             for task in asked[:5]:
                 peer.search(server, task)
+            time.sleep(_SETTLES_S)
             found.search = median([milliseconds(lambda: peer.search(server, task)) for task in asked[5:]])  # noqa: B023
             found.resident = server.resident_bytes() / 1e6
             found.tokens = tokens(server)

@@ -1,9 +1,9 @@
 """Vectors in the bank file: which model made them, keeping them, and finding the nearest.
 
 Search is in two stages. The coarse stage compares sign bits (384 bits a vector) by Hamming distance, the fine stage
-scores the best of those exactly. Small banks are scored exactly at once. From some thousand vectors on, a process
-keeps its own copy of the codes: sqlite-vec picks the best m of n in O(n·m), NumPy in O(n); `benchmarks/dense_search.py`
-shows where each way pays.
+scores the best of those exactly. A process keeps its own copy of the codes, and in small banks of the vectors; without
+one, the coarse stage asks the vec0 table. sqlite-vec picks the best m of n in O(n·m), NumPy in O(n);
+`benchmarks/dense_search.py` shows where each way pays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 COARSE_HITS = 400  # recall@10 of 0.99 and more against exact search on real texts, see benchmarks/dense_search.py
 _LOG_KEPT = 10_000
-COPY_FROM = 0
+COPY_FROM = 0  # vectors; the copy is the quickest way at every size
 
 
 def model_of(db: apsw.Connection) -> dict[str, str]:
