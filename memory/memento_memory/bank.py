@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,9 +64,11 @@ class CaseBank:
         self._clock = clock
         self._copy: CodeCopy | None = None
         self._keeping_up = threading.Lock()
+        self._embedding = ThreadPoolExecutor(4, "memento-embedding")
 
     def close(self) -> None:
         """Close the file; what was reported as done is on disk already."""
+        self._embedding.shutdown(wait=False, cancel_futures=True)
         self.database.close()
 
     def retrieve(
@@ -89,12 +92,15 @@ class CaseBank:
         Raises:
             ModelMismatchError: if the bank's vectors are another model's.
         """
-        vector, info = self._embedded(task)
+        embedding = self._embedding.submit(self._embedded, task)
         query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse)
         with self.database.reading() as db:
-            if info is not None and not vectors.is_bound(db, info):
-                vector = None
-            return retrieval.retrieve(db, query, vector, self._code_copy(), self._value_model)
+
+            def embedded() -> NDArray[np.float32] | None:
+                vector, info = embedding.result()
+                return vector if info is not None and vectors.is_bound(db, info) else None
+
+            return retrieval.retrieve(db, query, embedded, self._code_copy(), self._value_model)
 
     def retain(self, report: Report) -> Retained:
         """Record an outcome: append a case, merge it into a near-duplicate or correct one; on disk on return.

@@ -7,7 +7,7 @@ that suits the bank (see selection/fusion.py). The slate is chosen among them by
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from memento_memory.case import Case, Outcome, Shown, Slate, Task
 from memento_memory.selection import fusion
-from memento_memory.selection.lexical import BankWords, lexical_similarity
+from memento_memory.selection.lexical import BankWords, Wording
 from memento_memory.selection.policy import ALPHA
 from memento_memory.selection.prior import BANDWIDTH, log_prior
 from memento_memory.selection.slate import choose
@@ -36,6 +36,7 @@ _REACH = BANDWIDTH * (1 - NO_MEMORY) / ALPHA  # how far below the threshold a su
 
 Scores = NDArray[np.float64]
 Vector = NDArray[np.float32]
+Embedded = Callable[[], Vector | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +67,33 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """Candidates with both scores, arrays of shape (n,); cosine is nan where there is no vector."""
+    """Candidates with both scores, arrays of shape (n,); cosine is nan where there is no vector.
+
+    Attributes:
+        is_hybrid: whether both legs took part, or words alone.
+    """
 
     keys: list[int]
     cosine: Scores
     lexical: Scores
+    is_hybrid: bool
 
 
 def retrieve(
-    db: apsw.Connection, query: Query, vector: Vector | None, copy: CodeCopy | None, value_model: ValueModel
+    db: apsw.Connection, query: Query, embedded: Embedded, copy: CodeCopy | None, value_model: ValueModel
 ) -> Slate:
     """Choose the slate for a task; run it inside a read transaction.
 
     Args:
-        vector: the task's embedding, or None to compare by words only.
+        embedded: gives the task's embedding, or None to compare by words only; called once, when it is needed.
     """
-    ranking = "lexical" if vector is None else "hybrid"
     limit = _FILTERED_CANDIDATES if query.is_filtered else CANDIDATES
-    legs = search(db, query.task.state, vector, query.namespaces, limit, copy)
+    legs = search(db, query.task.state, embedded, query.namespaces, limit, copy)
     similarity = fusion.fuse(legs.cosine, legs.lexical, dense_weight=dense_weight(db, query.namespaces))
+    ranking = "hybrid" if legs.is_hybrid else "lexical"
     if query.browse:
         return _browse(db, query, legs.keys, similarity, value_model, ranking)
-    threshold = fusion.USEFUL_FROM_BY_WORDS if vector is None else fusion.USEFUL_FROM
+    threshold = fusion.USEFUL_FROM if legs.is_hybrid else fusion.USEFUL_FROM_BY_WORDS
     # Reading a case takes longer than finding it, so those too far for any value to bring them in are not read. The
     # same task in other characters than ASCII may look far, to words and model alike.
     near = similarity >= (threshold - _REACH if query.task.state.isascii() else 0.0)
@@ -129,23 +135,35 @@ def _browse(
 def search(
     db: apsw.Connection,
     state: str,
-    vector: Vector | None,
+    embedded: Embedded,
     namespaces: Sequence[str],
     limit: int,
     copy: CodeCopy | None,
     bank: BankWords | None = None,
 ) -> Legs:
-    """Candidates of both legs, each with both scores."""
+    """Candidates of both legs, each with both scores; words are looked up while the embedding is under way."""
     bank = bank or words.bank_words(db)
+    wording = Wording(state, bank)
+    told = words.nearest(db, state, namespaces, limit, bank)
+    lexical = _scored(db, wording, told)
+    vector = embedded()
     near = {} if vector is None else dict(vectors.nearest(db, vector, namespaces, limit, copy))
-    keys = list(dict.fromkeys([*near, *words.nearest(db, state, namespaces, limit, bank)]))
+    lexical |= _scored(db, wording, [key for key in near if key not in lexical])
+    keys = [key for key in dict.fromkeys([*near, *told]) if key in lexical]
     if vector is not None and len(near) < len(keys):
         others, matrix = vectors.of_cases(db, [key for key in keys if key not in near], copy)
         near |= dict(zip(others, (matrix @ vector).tolist(), strict=True)) if others else {}
-    states = cases.states(db, keys)
-    keys = [key for key in keys if key in states]
-    lexical = lexical_similarity(state, [states[key] for key in keys], bank)
-    return Legs(keys, np.array([near.get(key, np.nan) for key in keys], np.float64), lexical)
+    return Legs(
+        keys,
+        np.array([near.get(key, np.nan) for key in keys], np.float64),
+        np.array([lexical[key] for key in keys], np.float64),
+        vector is not None,
+    )
+
+
+def _scored(db: apsw.Connection, wording: Wording, keys: Sequence[int]) -> dict[int, float]:
+    states = cases.states(db, keys) if keys else {}
+    return dict(zip(states, wording.similarity(list(states.values())).tolist(), strict=True))
 
 
 def dense_weight(db: apsw.Connection, namespaces: Sequence[str]) -> float:
@@ -185,7 +203,7 @@ def _probe(
     own = cases.by_keys(db, [key]).get(key)
     if own is None or not len(matrix):
         return None
-    legs = search(db, own.task.state, matrix[0], (namespace,), CANDIDATES, copy, bank)
+    legs = search(db, own.task.state, lambda: matrix[0], (namespace,), CANDIDATES, copy, bank)
     found = cases.by_keys(db, legs.keys)
     kept = [i for i, other in enumerate(legs.keys) if other in found and not found[other].task.is_same_as(own.task)]
     plans = [found[legs.keys[i]].plan.text() for i in kept]

@@ -49,7 +49,8 @@ def choose(
     failed = np.array([case.result.outcome is Outcome.FAILURE for case in candidates])
     scores = np.where(failed, prior, logits(prior, values))
     void_scores = np.where(failed, void, logits(np.array([void]), np.array([NO_MEMORY]))[0])
-    repeats = [case.task.is_same_as(task) for case in candidates]
+    own = (normalised(task.text), normalised(task.context))
+    repeats = [(normalised(c.task.text), normalised(c.task.context)) == own for c in candidates]
     failed_here = frozenset(
         c.plan.skeleton for c, again, bad in zip(candidates, repeats, failed, strict=True) if again and bad
     )

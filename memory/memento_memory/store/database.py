@@ -124,7 +124,7 @@ class Database:
         connection.enable_load_extension(True)
         connection.load_extension(vec0_path())
         connection.enable_load_extension(False)
-        connection.execute(_PRAGMAS)
+        connection.execute(_PRAGMAS).fetchall()  # it would stop at the first that answers
         return connection
 
     def _make_folder(self) -> None:
