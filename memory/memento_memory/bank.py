@@ -63,6 +63,7 @@ class CaseBank:
         self._value_model = value_model or BetaValue()
         self._clock = clock
         self._copy: CodeCopy | None = None
+        self._searched = False
         self._keeping_up = threading.Lock()
         self._embedding = ThreadPoolExecutor(4, "memento-embedding")
 
@@ -100,7 +101,9 @@ class CaseBank:
                 vector, info = embedding.result()
                 return vector if info is not None and vectors.is_bound(db, info) else None
 
-            return retrieval.retrieve(db, query, embedded, self._code_copy(), self._value_model)
+            copy = self._code_copy() if self._searched else None  # making it takes longer than one search without it
+            self._searched = True
+            return retrieval.retrieve(db, query, embedded, copy, self._value_model)
 
     def retain(self, report: Report) -> Retained:
         """Record an outcome: append a case, merge it into a near-duplicate or correct one; on disk on return.

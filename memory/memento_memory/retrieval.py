@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CANDIDATES = 64
 _FILTERED_CANDIDATES = 512
 _PROBES = 400
+_READ_A_PLACE, _FEWEST_READ = 8, 32  # candidates read for each place on the slate, and at least
 _FIRST_CALIBRATION = 16
 _REACH = BANDWIDTH * (1 - NO_MEMORY) / ALPHA  # how far below the threshold a sure success is still chosen
 
@@ -96,8 +97,9 @@ def retrieve(
     threshold = fusion.USEFUL_FROM if legs.is_hybrid else fusion.USEFUL_FROM_BY_WORDS
     # Reading a case takes longer than finding it, so those too far for any value to bring them in are not read. The
     # same task in other characters than ASCII may look far, to words and model alike.
-    near = similarity >= (threshold - _REACH if query.task.state.isascii() else 0.0)
-    found = cases.by_keys(db, [key for key, is_near in zip(legs.keys, near, strict=True) if is_near])
+    least = threshold - _REACH if query.task.state.isascii() else 0.0
+    best = np.argsort(-similarity, kind="stable")[: max(_READ_A_PLACE * query.k, _FEWEST_READ)]
+    found = cases.by_keys(db, [legs.keys[i] for i in best if similarity[i] >= least])
     kept = [i for i, key in enumerate(legs.keys) if key in found]
     slate = choose(
         query.task,
@@ -146,6 +148,8 @@ def search(
     wording = Wording(state, bank)
     told = words.nearest(db, state, namespaces, limit, bank)
     lexical = _scored(db, wording, told)
+    if copy is not None:
+        copy.refresh(db)
     vector = embedded()
     near = {} if vector is None else dict(vectors.nearest(db, vector, namespaces, limit, copy))
     lexical |= _scored(db, wording, [key for key in near if key not in lexical])

@@ -81,7 +81,7 @@ def test_a_small_bank_is_searched_exactly(bank, size):
 @pytest.mark.parametrize("with_copy", [False, True])
 def test_the_two_stages_find_nearly_all_that_exact_search_finds(bank, with_copy):
     rng = np.random.default_rng(0)
-    matrix = clustered(vectors.COPY_FROM + 500, rng)
+    matrix = clustered(2_500, rng)
     keys = fill(bank, matrix)
     copy = CodeCopy() if with_copy else None
     hits = 0
@@ -94,7 +94,7 @@ def test_the_two_stages_find_nearly_all_that_exact_search_finds(bank, with_copy)
     assert hits / 200 >= 0.97
 
 
-@pytest.mark.parametrize("size", [60, vectors.COARSE_HITS + 60, vectors.COPY_FROM + 60])
+@pytest.mark.parametrize("size", [60, vectors.COARSE_HITS + 60])
 def test_only_the_namespaces_asked_for_are_searched(bank, size):
     rng = np.random.default_rng(size)
     matrix = unit(rng.normal(size=(size, DIMENSION)))

@@ -61,8 +61,8 @@ class CodeCopy:
     def refresh(self, db: apsw.Connection) -> None:
         """Take in what changed in the bank since the last call."""
         with self._lock:
-            seq = fetch_number(db, "SELECT coalesce(max(seq), 0) FROM vector_log")
-            oldest = fetch_number(db, "SELECT coalesce(min(seq), 0) FROM vector_log")
+            sql = "SELECT (SELECT max(seq) FROM vector_log), (SELECT min(seq) FROM vector_log)"
+            seq, oldest = (number or 0 for number in fetch_all(db, sql)[0])
             if seq < self._seq or self._seq < oldest - 1:
                 self._load(db, None)
             elif seq > self._seq:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 COARSE_HITS = 400  # recall@10 of 0.99 and more against exact search on real texts, see benchmarks/dense_search.py
 _LOG_KEPT = 10_000
-COPY_FROM = 0  # vectors; the copy is the quickest way at every size
 
 
 def model_of(db: apsw.Connection) -> dict[str, str]:
     """Id, dimension and weights hash of the model that made the bank's vectors; empty when none did yet."""
-    return {name: value for name in ("model_id", "dimension", "weights_hash") if (value := meta.get(db, name))}
+    sql = "SELECT name, value FROM meta WHERE name IN ('model_id', 'dimension', 'weights_hash')"
+    return dict(fetch_all(db, sql))
 
 
 def is_bound(db: apsw.Connection, model: ModelInfo) -> bool:
@@ -150,9 +150,7 @@ def nearest(
     """
     import numpy as np
 
-    if not model_of(db):
-        return []
-    if copy is not None and has_more_than(db, COPY_FROM):
+    if copy is not None:
         copy.refresh(db)
         keys, vectors = of_cases(db, copy.nearest(query, namespaces, COARSE_HITS), copy)
     elif has_more_than(db, COARSE_HITS):

@@ -11,9 +11,8 @@ import apsw
 from memento_memory.selection.lexical import BankWords, match_expression
 from memento_memory.store.query import fetch_all, fetch_one
 
-# How much FTS5 may read: at 10,000 cases more finds the same slates, at 100,000 half as much changes one in 16.
-_FEWEST_POSTINGS, _CASES_A_POSTING = 1_000, 25
-_COMMON = 1_000  # cases that have a word
+_FEWEST_POSTINGS, _CASES_A_POSTING = 400, 50  # how much FTS5 may read; what embeddings find is scored by words anyway
+_COMMON = 50  # cases that have a word
 _HELD: WeakKeyDictionary[apsw.Connection, tuple[int, dict[str, int]]] = WeakKeyDictionary()
 
 
