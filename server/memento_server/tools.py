@@ -33,7 +33,12 @@ _NAMESPACE = "where to look, default this server's own; several separated by com
 
 def register(server: MCPServer[Memory], memory: Memory) -> None:
     """Publish the tools; every name and default here is part of the wire contract."""
+    _publish_plan(server, memory)
+    _publish_record(server, memory)
+    _publish_retrieve(server, memory)
 
+
+def _publish_plan(server: MCPServer[Memory], memory: Memory) -> None:
     @server.tool(
         title="Plan with memory",
         annotations=ToolAnnotations(
@@ -64,6 +69,8 @@ def register(server: MCPServer[Memory], memory: Memory) -> None:
 
         return await anyio.to_thread.run_sync(work)
 
+
+def _publish_record(server: MCPServer[Memory], memory: Memory) -> None:
     @server.tool(
         title="Record outcome",
         annotations=ToolAnnotations(
@@ -107,6 +114,8 @@ def register(server: MCPServer[Memory], memory: Memory) -> None:
         )
         return await anyio.to_thread.run_sync(lambda: render.outcome_result(memory.bank().retain(report)))
 
+
+def _publish_retrieve(server: MCPServer[Memory], memory: Memory) -> None:
     @server.tool(
         title="Retrieve cases",
         annotations=ToolAnnotations(

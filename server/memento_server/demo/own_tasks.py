@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +20,7 @@ if TYPE_CHECKING:
 HELD_OUT = 6
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTask:
-    """A held-out task with the plan the file gives for it."""
-
-    case: Case
-
-
-def split(file: Path) -> tuple[list[str], list[OwnTask]]:
+def split(file: Path) -> tuple[list[str], list[Case]]:
     """The lines that become the bank, and a few held out, drawn with a fixed seed.
 
     Raises:
@@ -40,15 +32,14 @@ def split(file: Path) -> tuple[list[str], list[OwnTask]]:
     held = set(usable[: min(HELD_OUT, len(usable) // 3)])
     if not held:
         raise InputError("tasks", f"{file} holds {len(usable)} tasks with a plan; the demo needs three or more")
-    tasks = [OwnTask(case) for i in sorted(held) if (case := read_case(lines[i])) is not None]
+    tasks = [case for i in sorted(held) if (case := read_case(lines[i])) is not None]
     return [line for i, line in enumerate(lines) if i not in held], tasks
 
 
-async def tell(client: ToolClient, tasks: list[OwnTask], out: Console) -> list[dict[str, Any]]:
+async def tell(client: ToolClient, tasks: list[Case], out: Console) -> list[dict[str, Any]]:
     """Plan each held-out task, record the plan its file gives, and plan it again."""
     story: list[dict[str, Any]] = []
-    for item in tasks:
-        case = item.case
+    for case in tasks:
         view.heading(out, f"Held out: {shown(case.task.text, 200)}")
         result = await client.call("plan_with_memory", task=case.task.text, context=case.task.context)
         view.planned(out, result)

@@ -15,6 +15,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from rich.console import Console
 
+from memento_memory.case import Case
 from memento_memory.errors import MementoError
 from memento_memory.transfer import ImportReport, import_cases
 from memento_server import console
@@ -106,9 +107,7 @@ def _passed_on() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("MEMENTO_", "XDG_"))}
 
 
-async def _tell(
-    settings: Settings, imported: ImportReport, held_out: list[own_tasks.OwnTask], out: Console
-) -> dict[str, Any]:
+async def _tell(settings: Settings, imported: ImportReport, held_out: list[Case], out: Console) -> dict[str, Any]:
     started = time.perf_counter()
     async with connect(settings) as client:
         out.print(f"Connected to {await client.describe()}.")
