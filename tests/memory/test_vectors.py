@@ -240,3 +240,20 @@ def test_the_codes_in_memory_follow_a_change_of_model(bank, other):
         for key, vector in zip(keys, small, strict=True):
             vectors.put(db, key, vector)
     assert_in_step(copy, bank, small[0])
+
+
+def test_a_copy_that_is_behind_a_trimmed_log_reads_everything_anew(bank, monkeypatch):
+    matrix = unit(np.random.default_rng(5).normal(size=(40, DIMENSION)))
+    keys = fill(bank, matrix)
+    copy = CodeCopy()
+    with bank.reading() as db:
+        copy.refresh(db)
+    monkeypatch.setattr(vectors, "_LOG_KEPT", 3)
+    with bank.writing() as db:
+        for key in keys[:20]:
+            db.execute("DELETE FROM case_vectors WHERE case_key = ?", (key,))
+        vectors.trim_log(db)
+        assert fetch_all(db, "SELECT count(*) FROM vector_log") == [(4,)]
+    with bank.reading() as db:
+        found = {key for key, _ in vectors.nearest(db, matrix[0], ["default"], 40, copy)}
+    assert found == set(keys[20:])
