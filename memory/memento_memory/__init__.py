@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from memento_memory.plan import Plan, Subtask, parse_plan
     from memento_memory.retention import Report, Retained, Status
     from memento_memory.selection.value import BetaValue, ValueModel
+    from memento_memory.trace import ToolCall
     from memento_memory.transfer import ImportReport, export_cases, import_cases
 
 _HOME = {
@@ -31,6 +32,7 @@ _HOME = {
     "plan": ("Plan", "Subtask", "parse_plan"),
     "retention": ("Report", "Retained", "Status"),
     "selection.value": ("BetaValue", "ValueModel"),
+    "trace": ("ToolCall",),
     "transfer": ("ImportReport", "export_cases", "import_cases"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -58,6 +60,7 @@ __all__ = [
     "Status",
     "Subtask",
     "Task",
+    "ToolCall",
     "ValueModel",
     "Verdict",
     "export_cases",

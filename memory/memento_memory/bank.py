@@ -6,25 +6,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memento_memory import retention, retrieval, upkeep
+from memento_memory import duplicates, retention, retrieval, upkeep
 from memento_memory.case import Case, Episode, Outcome, Slate, Task
 from memento_memory.embedding.supply import EmbedderSource, NoEmbedder
-from memento_memory.errors import InputError, NotFoundError
+from memento_memory.errors import InputError
 from memento_memory.plan import Plan
 from memento_memory.retention import Report, Retained, new_id
 from memento_memory.retrieval import Query
 from memento_memory.selection.value import BetaValue, ValueModel
-from memento_memory.store import cases, episodes, stats, vectors
+from memento_memory.store import cases, episodes, stats, traces, vectors
 from memento_memory.store.database import Database
 from memento_memory.store.stats import Stats
+from memento_memory.trace import ToolCall
 from memento_memory.upkeep import Progress
 
 if TYPE_CHECKING:
-    import apsw
     import numpy as np
     from numpy.typing import NDArray
 
@@ -116,7 +115,7 @@ class CaseBank:
         with self.database.writing() as db:
             if info is not None and not vectors.admits(db, info):
                 vector = None  # the outcome is kept all the same; retrieval says what is wrong
-            retained = retention.retain(db, report, retention.state_cosines(vector), self._clock())
+            retained = retention.retain(db, report, duplicates.state_cosines(vector), self._clock())
             if vector is not None and retained.case and retained.before is None:
                 found = cases.by_id(db, retained.case.id)
                 assert found is not None
@@ -136,11 +135,7 @@ class CaseBank:
         """Write down what was asked and what was shown, so that an outcome can be tied to it."""
         episode = Episode(new_id("p"), namespace, task, slate, draft, host=host, model=model, created_at=self._clock())
         with self.database.writing() as db:
-            keys = cases.keys_of(db, [shown.case.id for shown in slate.shown])
-            kept = tuple(shown for shown in slate.shown if shown.case.id in keys)
-            episode = replace(episode, slate=replace(slate, shown=kept))
-            episodes.insert(db, episode, [keys[shown.case.id] for shown in kept])
-        return episode
+            return episodes.open_(db, episode)
 
     def episode(self, plan_id: str) -> Episode:
         """One episode.
@@ -149,12 +144,26 @@ class CaseBank:
             NotFoundError: if there is none of this name.
         """
         with self.database.reading() as db:
-            found = episodes.by_plan_id(db, plan_id)
-        if found is None:
-            raise NotFoundError(
-                "plan_id", f"there is no episode {plan_id!r}; use the plan_id that plan_with_memory returned"
-            )
-        return found[1]
+            return episodes.named(db, plan_id)[1]
+
+    def record_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Append relayed tool calls to their episodes' traces, in one transaction; on disk on return.
+
+        The first 500 calls of an episode are kept, the others are counted.
+
+        Raises:
+            NotFoundError: if some plan_id does not exist; the calls of the other episodes are on disk all the same.
+        """
+        traces.record(self.database, calls)
+
+    def trace(self, plan_id: str) -> tuple[ToolCall, ...]:
+        """The tool calls that were relayed for an episode, in the order in which they began.
+
+        Raises:
+            NotFoundError: if there is no episode of this name.
+        """
+        with self.database.reading() as db:
+            return traces.of_episode(db, episodes.named(db, plan_id)[0], plan_id)
 
     def case(self, case_id: str) -> Case:
         """One case, forgotten or not.
@@ -163,12 +172,12 @@ class CaseBank:
             NotFoundError: if there is none of this name.
         """
         with self.database.reading() as db:
-            return _found(db, case_id)[1]
+            return cases.named(db, case_id)[1]
 
     def forget(self, case_id: str) -> Case:
         """Take a case out of every search; it can be restored until it is purged."""
         with self.database.writing() as db:
-            key, case = _found(db, case_id)
+            key, case = cases.named(db, case_id)
             if case.forgotten_at is None:
                 cases.set_forgotten(db, key, self._clock())
         return self.case(case_id)
@@ -181,7 +190,7 @@ class CaseBank:
         """
         vector, info = self._embedded(self.case(case_id).task)
         with self.database.writing() as db:
-            key, case = _found(db, case_id)
+            key, case = cases.named(db, case_id)
             if case.forgotten_at is not None:
                 if equal := cases.by_content(db, case.content_hash):
                     raise InputError(
@@ -239,12 +248,7 @@ class CaseBank:
 
     def check(self) -> list[str]:
         """Problems found by a full check of the file and its indexes; none when it is intact."""
-        with self.database.writing() as db:
-            problems = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
-            problems += [f"foreign key: {row[0]} row {row[1]}" for row in db.execute("PRAGMA foreign_key_check")]
-            if not problems:
-                db.execute("INSERT INTO case_words (case_words, rank) VALUES ('integrity-check', 1)")
-        return problems
+        return upkeep.problems(self.database)
 
     def embed_pending(self, progress: Progress | None = None) -> int:
         """Do what was left for later: vectors for cases without, fusion weights where the bank has doubled.
@@ -289,10 +293,3 @@ class CaseBank:
 
             self._copy = CodeCopy()
         return self._copy
-
-
-def _found(db: apsw.Connection, case_id: str) -> tuple[int, Case]:
-    found = cases.by_id(db, case_id)
-    if found is None:
-        raise NotFoundError("case_id", f"there is no case {case_id!r}; `memento cases list` shows what there is")
-    return found

@@ -228,6 +228,9 @@ class Episode:
         plan_id: its public name.
         draft: the adapted plan that was offered, or None.
         result: the strongest outcome recorded so far, or None while it is open.
+        plan: as executed, or None while that is not known.
+        plan_drawn: whether the plan was drawn from the tool calls that were relayed for it.
+        calls: how many were relayed in all; the first 500 are kept as its trace.
         case_id: the case its outcome went to, or "".
     """
 
@@ -238,6 +241,8 @@ class Episode:
     draft: Plan | None = None
     result: Result | None = None
     plan: Plan | None = None
+    plan_drawn: bool = False
+    calls: int = 0
     case_id: str = ""
     host: str = ""
     model: str = ""

@@ -7,27 +7,21 @@ outcome changes nothing, a correction or stronger evidence moves the counts, wea
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import apsw
 
-from memento_memory.case import Case, Episode, Outcome, Result, Task, content_hash
+from memento_memory.case import Case, Episode, Outcome, Result, Task
+from memento_memory.duplicates import Cosines, equal_case
 from memento_memory.errors import InputError, NotFoundError
+from memento_memory.executed import drawn_plan, excused
 from memento_memory.plan import Plan
-from memento_memory.store import cases, episodes
-from memento_memory.text import digits_in
+from memento_memory.store import cases, episodes, traces
+from memento_memory.trace import ToolCall
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-SAME_TASK = 0.95  # cosine of two states from which on, with the same plan, they are one case
 _EMPTY = 1e-9
-
-Cosines = Callable[[apsw.Connection, Sequence[int]], dict[int, float]]
 
 
 class Status(StrEnum):
@@ -45,7 +39,7 @@ class Report:
 
     Attributes:
         plan_id: the episode it belongs to, or "" for work that was not planned here.
-        plan: as executed; None stands for the draft that was offered.
+        plan: as executed; None stands for what the episode's trace shows, or else for the draft that was offered.
         used: ids of the cases that helped; None when nothing is said about it.
     """
 
@@ -67,7 +61,7 @@ class Retained:
     Attributes:
         case: the case as it is now, or None when no plan is known to make one of.
         before: the same case as it was, or None when it is new.
-        note: one plain sentence for the caller, or "".
+        note: what the caller should know besides, in plain words, or "".
     """
 
     status: Status
@@ -95,25 +89,41 @@ def retain(db: apsw.Connection, report: Report, cosines: Cosines, now: float) ->
     """
     key, episode = _episode(db, report, now)
     _check_used(db, report, episode)
-    plan = report.plan or episode.plan or (None if report.result.outcome is Outcome.UNKNOWN else episode.draft)
-    if plan is None and report.result.outcome is not Outcome.UNKNOWN:
-        raise InputError("plan", "is needed, for no draft was offered: give the plan as executed, as numbered lines")
+    calls = traces.of_episode(db, key, episode.plan_id) if report.plan_id else ()
     known = episodes.result_with(db, key, report.result.evidence)
+    result, excuse = (known, "") if known == report.result else excused(report.result, calls)
+    plan, drawn = _plan(report, result, episode, calls, repeated=known == result)
+    if plan is None and result.outcome is not Outcome.UNKNOWN:
+        raise InputError("plan", "is needed, for no draft was offered: give the plan as executed, as numbered lines")
     same_plan = _same_plan(plan, episode.plan)
     used_news = _mark_used(db, key, episode, report)
-    if known == report.result and same_plan:
+    if known == result and same_plan:
         if used_news:
             return replace(_unchanged(db, episode, "noted which cases helped"), status=Status.UPDATED)
-        return _unchanged(db, episode, "this outcome was recorded before; nothing was counted twice")
-    episodes.put_result(db, key, report.result, now)
+        return _unchanged(db, episode, excuse, "this outcome was recorded before; nothing was counted twice")
+    episodes.put_result(db, key, result, now)
     strongest = episodes.strongest(db, key)
     assert strongest is not None
-    if strongest.evidence is not report.result.evidence:
-        kept = f"kept {strongest.outcome}: its evidence, {strongest.evidence}, outweighs {report.result.evidence}"
-        return _unchanged(db, episode, kept)
-    return _apply(
-        db, key, episode, replace(episode, result=strongest, plan=plan, recorded_at=now), report, cosines, now
-    )
+    if strongest.evidence is not result.evidence:
+        kept = f"kept {strongest.outcome}: its evidence, {strongest.evidence}, outweighs {result.evidence}"
+        return _unchanged(db, episode, excuse, kept)
+    new = replace(episode, result=strongest, plan=plan, plan_drawn=drawn, recorded_at=now)
+    retained = _apply(db, key, episode, new, report, cosines, now)
+    source = f"the plan was drawn from {_counted(calls)}" if drawn and not same_plan else ""
+    return replace(retained, note=_joined(excuse, source, retained.note))
+
+
+def _plan(
+    report: Report, result: Result, episode: Episode, calls: Sequence[ToolCall], *, repeated: bool
+) -> tuple[Plan | None, bool]:
+    """The plan as executed, and whether it was drawn from the trace: given, known before, drawn, or the draft."""
+    if report.plan is not None:
+        return report.plan, False
+    known = episode.plan is not None and (repeated or not episode.plan_drawn)
+    if known or result.outcome is Outcome.UNKNOWN:
+        return episode.plan, episode.plan_drawn
+    drawn = drawn_plan(calls, episode.draft, result.outcome)
+    return (drawn, True) if drawn is not None else (episode.plan or episode.draft, episode.plan_drawn)
 
 
 def _episode(db: apsw.Connection, report: Report, now: float) -> tuple[int, Episode]:
@@ -165,10 +175,18 @@ def _same_plan(plan: Plan | None, before: Plan | None) -> bool:
     return plan.skeleton == before.skeleton
 
 
-def _unchanged(db: apsw.Connection, episode: Episode, note: str) -> Retained:
+def _unchanged(db: apsw.Connection, episode: Episode, *notes: str) -> Retained:
     found = cases.by_id(db, episode.case_id) if episode.case_id else None
     case = found[1] if found else None
-    return Retained(Status.UNCHANGED, episode.plan_id, case, case, note)
+    return Retained(Status.UNCHANGED, episode.plan_id, case, case, _joined(*notes))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _counted(calls: Sequence[ToolCall]) -> str:
+    return "1 tool call" if len(calls) == 1 else f"{len(calls)} tool calls"
 
 
 def _apply(
@@ -213,7 +231,7 @@ def _place(
 ) -> tuple[Status, int, Case | None]:
     assert episode.plan is not None
     assert episode.result is not None
-    found = _equal_case(db, episode.namespace, episode.task, episode.plan, cosines)
+    found = equal_case(db, episode.namespace, episode.task, episode.plan, cosines)
     if found is not None:
         case_key, before = found
         after = _recounted(before, now, plus=episode.result)
@@ -235,27 +253,6 @@ def _place(
         updated_at=now,
     )
     return Status.RETAINED, cases.insert(db, case), None
-
-
-def _equal_case(
-    db: apsw.Connection, namespace: str, task: Task, plan: Plan, cosines: Cosines
-) -> tuple[int, Case] | None:
-    """The case this one is a near-duplicate of: the same plan skeleton, and the same task up to a threshold.
-
-    Tasks whose numbers differ are different tasks, however close their embeddings.
-    """
-    if exact := cases.by_content(db, content_hash(namespace, task, plan)):
-        return exact
-    alike = [
-        (key, case)
-        for key, case in cases.with_plan(db, namespace, plan)
-        if digits_in(case.task.state) == digits_in(task.state)
-    ]
-    if not alike:
-        return None
-    near = cosines(db, [key for key, _ in alike])
-    best = max(alike, key=lambda item: near.get(item[0], 0.0))
-    return best if near.get(best[0], 0.0) >= SAME_TASK else None
 
 
 def _recounted(case: Case, now: float, *, minus: Result | None = None, plus: Result | None = None) -> Case:
@@ -284,17 +281,3 @@ def _recounted(case: Case, now: float, *, minus: Result | None = None, plus: Res
 
 def _reread(db: apsw.Connection, case_key: int) -> Case:
     return next(iter(cases.by_keys(db, [case_key]).values()))
-
-
-def state_cosines(vector: NDArray[np.float32] | None) -> Cosines:
-    """Cosines of one embedded state to stored cases; none at all without a vector."""
-
-    def cosines(db: apsw.Connection, keys: Sequence[int]) -> dict[int, float]:
-        from memento_memory.store import vectors
-
-        if vector is None:
-            return {}
-        found, matrix = vectors.of_cases(db, keys)
-        return dict(zip(found, (matrix @ vector).tolist(), strict=True)) if found else {}
-
-    return cosines

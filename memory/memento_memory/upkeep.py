@@ -69,3 +69,13 @@ def trim(database: Database) -> None:
     """Drop the part of the vector log that no process needs: one that is further behind reads all codes anew."""
     with database.writing() as db:
         vectors.trim_log(db)
+
+
+def problems(database: Database) -> list[str]:
+    """What a full check of the file and its indexes finds wrong; nothing when they are intact."""
+    with database.writing() as db:
+        found = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
+        found += [f"foreign key: {row[0]} row {row[1]}" for row in db.execute("PRAGMA foreign_key_check")]
+        if not found:
+            db.execute("INSERT INTO case_words (case_words, rank) VALUES ('integrity-check', 1)")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -19,12 +20,15 @@ from mcp.types import (
 from memento_memory.case import Case, Episode
 from memento_memory.errors import NotFoundError
 from memento_memory.plan import Plan
-from memento_memory.text import harmless
+from memento_memory.text import harmless, shown
+from memento_memory.trace import ToolCall
 from memento_planner.brief import DATA_NOTICE
 from memento_server.memory import Memory
 
 _COMPLETED = {"case_id": "case", "plan_id": "episode", "tags": "tag"}
 _MAX_COMPLETIONS = 50
+_MOST_CALLS = 100  # of an episode: the first and the last fifty
+_CALLS_CHARS = 80_000  # of the arguments and the results of all calls together
 
 
 def register(server: MCPServer[Memory], memory: Memory) -> None:
@@ -41,12 +45,18 @@ def register(server: MCPServer[Memory], memory: Memory) -> None:
 
     @server.resource("memento://episodes/{plan_id}", title="An episode", mime_type="application/json")
     async def episode(plan_id: str) -> dict[str, Any]:
-        """One planning request: task, the cases shown with similarity, value and propensity, plan and outcome."""
+        """One planning request: task, the cases shown with similarity, value and propensity, plan, trace and outcome.
+
+        The trace is the tool calls that were relayed while the plan was carried out."""
+
+        def work() -> dict[str, Any]:
+            bank = memory.bank()
+            return episode_json(bank.episode(plan_id), bank.trace(plan_id))
+
         try:
-            found = await anyio.to_thread.run_sync(lambda: memory.bank().episode(plan_id))
+            return await anyio.to_thread.run_sync(work)
         except NotFoundError as error:
             raise ResourceNotFoundError(str(error)) from error
-        return episode_json(found)
 
     @server.resource("memento://stats", title="Counts", mime_type="application/json")
     async def stats() -> dict[str, Any]:
@@ -95,9 +105,12 @@ def case_json(case: Case) -> dict[str, Any]:
     }
 
 
-def episode_json(episode: Episode) -> dict[str, Any]:
-    """A whole episode, made harmless."""
+def episode_json(episode: Episode, calls: Sequence[ToolCall] = ()) -> dict[str, Any]:
+    """A whole episode with its trace, made harmless; of a long trace the first and the last calls, with texts cut."""
     result = episode.result
+    half = _MOST_CALLS // 2
+    told = calls if len(calls) <= _MOST_CALLS else (*calls[:half], *calls[-half:])
+    limit = min(_CALLS_CHARS // (2 * max(len(told), 1)), 4_000)
     return {
         "notice": DATA_NOTICE,
         "plan_id": episode.plan_id,
@@ -121,6 +134,9 @@ def episode_json(episode: Episode) -> dict[str, Any]:
         ],
         "draft": _steps(episode.draft) if episode.draft else None,
         "plan": _steps(episode.plan) if episode.plan else None,
+        "plan_drawn_from_trace": episode.plan_drawn,
+        "trace": [call_json(call, limit) for call in told],
+        "calls_left_out": max(episode.calls, len(calls)) - len(told),
         "outcome": result.outcome.value if result else None,
         "reward": result.reward if result else None,
         "evidence": result.evidence.value if result else None,
@@ -130,6 +146,22 @@ def episode_json(episode: Episode) -> dict[str, Any]:
         "model": harmless(episode.model),
         "created_at": episode.created_at,
         "recorded_at": episode.recorded_at,
+    }
+
+
+def call_json(call: ToolCall, limit: int) -> dict[str, Any]:
+    """One relayed call, made harmless, its arguments and its result cut to this many characters each."""
+    return {
+        "subtask": call.subtask,
+        "server": shown(call.server, 100),
+        "tool": shown(call.tool, 100),
+        "arguments": shown(call.arguments, limit),
+        "result": shown(call.result, limit),
+        "is_error": call.is_error,
+        "infrastructure": call.infrastructure,
+        "duration_ms": call.duration_ms,
+        "tokens": call.tokens,
+        "at": call.at,
     }
 
 

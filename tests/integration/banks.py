@@ -22,6 +22,7 @@ _TABLES = (
     "case_vectors",
     "unembedded",
     "vector_log",
+    "tool_calls",
 )
 
 

@@ -99,7 +99,9 @@ def test_processes_that_open_an_old_bank_at_once_migrate_it_once(path):
 def test_a_bank_of_a_newer_version_is_left_alone(path):
     Database(path, migrations=(*shipped(), NEXT)).close()
     before = path.read_bytes()
-    with pytest.raises(BankError, match=r"newer Memento \(schema 2, this one knows 1\).*upgrade"):
+    with pytest.raises(
+        BankError, match=rf"newer Memento \(schema {NEXT.version}, this one knows {NEXT.version - 1}\).*upgrade"
+    ):
         Database(path)
     assert path.read_bytes() == before
 

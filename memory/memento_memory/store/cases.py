@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
+from memento_memory.errors import NotFoundError
 from memento_memory.plan import Plan, Subtask
 from memento_memory.store.query import fetch_all, fetch_one
 
@@ -77,6 +78,18 @@ def by_id(db: apsw.Connection, case_id: str) -> tuple[int, Case] | None:
     """The case with its row key, forgotten or not."""
     row = fetch_one(db, f"SELECT {_COLUMNS} FROM cases WHERE id = ?", (case_id,))
     return _case(row) if row else None
+
+
+def named(db: apsw.Connection, case_id: str) -> tuple[int, Case]:
+    """The case with its row key, forgotten or not.
+
+    Raises:
+        NotFoundError: if there is none of this name.
+    """
+    found = by_id(db, case_id)
+    if found is None:
+        raise NotFoundError("case_id", f"there is no case {case_id!r}; `memento cases list` shows what there is")
+    return found
 
 
 def keys_of(db: apsw.Connection, case_ids: Sequence[str]) -> dict[str, int]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import apsw
 
 from memento_memory.case import Episode, Evidence, Outcome, Result, Shown, Slate, Task
+from memento_memory.errors import NotFoundError
 from memento_memory.store import cases
 from memento_memory.store.cases import plan_from_text, plan_to_text
 from memento_memory.store.query import fetch_all, fetch_number, fetch_one
 
 _COLUMNS = (
     "key, plan_id, namespace, task, context, policy, ranking, void_probability, draft, plan, outcome, reward, "
-    "evidence, notes, (SELECT id FROM cases WHERE cases.key = case_key), host, model, created_at, recorded_at"
+    "evidence, notes, (SELECT id FROM cases WHERE cases.key = case_key), host, model, created_at, recorded_at, "
+    "plan_drawn, calls"
 )
 
 
@@ -50,6 +53,14 @@ def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int]) -> 
     return key
 
 
+def open_(db: apsw.Connection, episode: Episode) -> Episode:
+    """Append an episode, without the cases of its slate that are gone by now, and return it as it was kept."""
+    keys = cases.keys_of(db, [shown.case.id for shown in episode.slate.shown])
+    kept = tuple(shown for shown in episode.slate.shown if shown.case.id in keys)
+    insert(db, episode := replace(episode, slate=replace(episode.slate, shown=kept)), [keys[s.case.id] for s in kept])
+    return episode
+
+
 def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
     """The episode with its row key."""
     row = fetch_one(db, f"SELECT {_COLUMNS} FROM episodes WHERE plan_id = ?", (plan_id,))
@@ -71,7 +82,7 @@ def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
         evidence,
         notes,
     ) = row[:14]
-    case_id, host, model, created_at, recorded_at = row[14:]
+    case_id, host, model, created_at, recorded_at, plan_drawn, calls = row[14:]
     result = Result(Outcome(outcome), reward, Evidence(evidence), notes) if outcome else None
     return key, Episode(
         plan_id=plan_id,
@@ -81,12 +92,28 @@ def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
         draft=plan_from_text(draft) if draft else None,
         result=result,
         plan=plan_from_text(plan) if plan else None,
+        plan_drawn=bool(plan_drawn),
+        calls=calls,
         case_id=case_id or "",
         host=host,
         model=model,
         created_at=created_at,
         recorded_at=recorded_at,
     )
+
+
+def named(db: apsw.Connection, plan_id: str) -> tuple[int, Episode]:
+    """The episode with its row key.
+
+    Raises:
+        NotFoundError: if there is none of this name.
+    """
+    found = by_plan_id(db, plan_id)
+    if found is None:
+        raise NotFoundError(
+            "plan_id", f"there is no episode {plan_id!r}; use the plan_id that plan_with_memory returned"
+        )
+    return found
 
 
 def _shown(db: apsw.Connection, key: int) -> tuple[Shown, ...]:
@@ -135,15 +162,16 @@ def set_outcome(db: apsw.Connection, key: int, episode: Episode, case_key: int |
     """Write what the episode ended in: its result, the plan as executed and the case these went to."""
     result = episode.result
     db.execute(
-        "UPDATE episodes SET outcome = ?, reward = ?, evidence = ?, notes = ?, plan = ?, case_key = ?, recorded_at = ?"
-        " WHERE key = ?",
+        "UPDATE episodes SET outcome = ?, reward = ?, evidence = ?, notes = ?, plan = ?, plan_drawn = ?, case_key = ?,"
+        " recorded_at = ? WHERE key = ?",
         (
             *(
                 (result.outcome.value, result.reward, result.evidence.value, result.notes)
                 if result
                 else (None, None, None, "")
             ),
-            *(plan_to_text(episode.plan) if episode.plan else None, case_key, episode.recorded_at, key),
+            *(plan_to_text(episode.plan) if episode.plan else None, episode.plan_drawn),
+            *(case_key, episode.recorded_at, key),
         ),
     )
 
