@@ -24,6 +24,14 @@ Namespace = Annotated[
         help="Keeps cases apart; 'project' names it after this project. [env: MEMENTO_NAMESPACE]",
     ),
 ]
+Tools = Annotated[
+    Path | None,
+    typer.Option(
+        "--tools",
+        metavar="FILE",
+        help="The file of downstream servers; 'none' for none. (Or MEMENTO_TOOLS; else Memento's own, if there.)",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
