@@ -1,0 +1,42 @@
+"""Opens the transport to a server as Memento does, says so, and holds it until it is ended.
+
+    holder.py LOGS [--fork] COMMAND [ARGS...]
+
+Prints the pids of its guard and of the server; with --fork also that of a copy of itself that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+from mcp import Client
+
+from memento_toolhub.children import of_this_process
+from memento_toolhub.config import BackendConfig, Stdio
+from memento_toolhub.transport import open_transport
+
+
+def copy() -> int:
+    """A fork that holds all our pipes open."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+        os._exit(0)
+    return pid
+
+
+async def main(logs: Path, command: list[str], *, fork: bool) -> None:
+    config = BackendConfig(name="held", transport=Stdio(command=command[0], args=tuple(command[1:])))
+    async with Client(open_transport(config, logs), mode="legacy"):
+        pids = [of_this_process().guard_pid, *of_this_process().pids]
+        print(*pids, *([copy()] if fork else []), flush=True)
+        await asyncio.sleep(60)
+
+
+if __name__ == "__main__":
+    forks = sys.argv[2] == "--fork"
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[3 if forks else 2 :], fork=forks))
