@@ -9,13 +9,14 @@ def main() -> None:
     """Run the command line; what goes wrong on purpose is one line on stderr and exit status 1."""
     from memento_memory.errors import MementoError
     from memento_server.cli import app
+    from memento_toolhub.errors import HubError
 
     try:
         app()
-    except MementoError as error:
+    except (MementoError, HubError) as error:
         sys.exit(f"memento: {error}")
     except BaseExceptionGroup as group:  # what a client's task group makes of any error inside it
-        mistakes, _ = group.split(MementoError)
+        mistakes, _ = group.split((MementoError, HubError))
         if mistakes is None:
             raise
         sys.exit(f"memento: {_first(mistakes)}")

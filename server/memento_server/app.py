@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.types import CallToolResult, InputRequiredResult, Tool
 from pydantic import ValidationError
 
@@ -19,8 +21,11 @@ from memento_memory.errors import MementoError
 from memento_server import prompts, resources, tools
 from memento_server.memory import Memory
 from memento_server.settings import Settings
-from memento_server.stdio import encodable, serve
+from memento_server.stdio import encodable, low_level, serve
 from memento_server.wire import flat
+
+if TYPE_CHECKING:
+    from memento_server.relaying import Relaying
 
 INSTRUCTIONS = """\
 Memento remembers how tasks were done and how that went, so that you plan from experience.
@@ -102,11 +107,16 @@ def build(settings: Settings) -> MementoServer:
     async def lifespan(_: MCPServer[Memory]) -> AsyncIterator[Memory]:
         memory.warm_up()
         try:
-            yield memory
+            async with relaying.relay.running() if relaying else nullcontext():
+                yield memory
         finally:
+            if relaying:
+                await anyio.to_thread.run_sync(relaying.traces.flush)
             memory.close()
 
     memory = Memory(settings)
+    bus = InMemorySubscriptionBus()
+    relaying = _relaying(settings, memory, bus)
     server = MementoServer(
         "memento",
         title="Memento",
@@ -116,8 +126,22 @@ def build(settings: Settings) -> MementoServer:
         log_level="WARNING",
         lifespan=lifespan,
         cache_hints={"tools/list": CacheHint(60_000, "public")},
+        subscriptions=bus,
     )
-    tools.register(server, memory)
+    tools.register(server, memory, relaying)
     resources.register(server, memory)
     prompts.register(server)
+    if relaying:
+        from memento_server.relaying import publish
+
+        publish(server, relaying)
+        relaying.relay.install(low_level(server))
     return server
+
+
+def _relaying(settings: Settings, memory: Memory, bus: InMemorySubscriptionBus) -> Relaying | None:
+    if settings.tools is None:
+        return None
+    from memento_server.relaying import build as build_relaying  # brings an HTTP client, which few need at start
+
+    return build_relaying(settings.tools, memory, bus, tools.NAMES)

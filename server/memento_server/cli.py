@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memento_server import cli_cases
-from memento_server.options import AsJson, Bank, Namespace, settings_of
+from memento_server import cli_cases, cli_tools, cli_trace, cli_trust
+from memento_server.options import AsJson, Bank, Namespace, Tools, settings_of
 
 if TYPE_CHECKING:
     from memento_memory.retention import Report
@@ -23,6 +24,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_cases.app, name="cases")
+cli_tools.app.command("test")(cli_trust.try_out)
+cli_tools.app.command()(cli_trust.approve)
+cli_tools.app.command()(cli_trust.log)
+app.add_typer(cli_tools.app, name="tools")
+app.command()(cli_trace.trace)
 
 
 def _version(wanted: bool) -> None:
@@ -44,16 +50,19 @@ def main(
 def serve(
     bank: Bank = None,
     namespace: Namespace = "",
+    tools: Tools = None,
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of stdio.")] = False,
     host: Annotated[
         str, typer.Option(help="Address for --http; stay on localhost unless you know better.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for --http.", min=0, max=65535)] = 7411,
 ) -> None:
-    """Run the MCP server, on stdio unless --http is given."""
+    """Run the MCP server, on stdio unless --http is given, with the tools of other servers behind it."""
     from memento_server.serve import run
+    from memento_server.tools_file import tools_file
 
-    run(settings_of(bank, namespace), http=http, host=host, port=port)
+    settings = dataclasses.replace(settings_of(bank, namespace), tools=tools_file(tools))
+    run(settings, http=http, host=host, port=port)
 
 
 @app.command()
@@ -172,8 +181,6 @@ def _file_text(file: Path) -> str:
 @app.command()
 def stats(bank: Bank = None, as_json: AsJson = False) -> None:
     """Count what is in the bank."""
-    import dataclasses
-
     from memento_server import console, show
     from memento_server.session import open_bank
 

@@ -25,12 +25,14 @@ class Settings:
         namespace: where cases go and come from when a call names none.
         embedding_model: name or folder of a sentence-transformers model; "" is the one that is installed with Memento.
         retention_days: how long a forgotten case can be restored.
+        tools: the file that names the downstream servers; None relays nothing.
     """
 
     bank: Path
     namespace: str = DEFAULT_NAMESPACE
     embedding_model: str = ""
     retention_days: float = 30.0
+    tools: Path | None = None
 
     @classmethod
     def of(

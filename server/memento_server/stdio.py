@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
-from mcp.server import MCPServer
+from mcp.server import MCPServer, Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
@@ -24,12 +24,17 @@ Item = SessionMessage | Exception
 
 async def serve(server: MCPServer[Any]) -> None:
     """Serve one host on standard input and output until it goes away."""
-    low = server._lowlevel_server
+    low = low_level(server)
     async with stdio_server() as (given, answers), anyio.create_task_group() as tasks:
         mended, messages = anyio.create_memory_object_stream[Item]()
         tasks.start_soon(_mend, given, mended)
         await low.run(messages, answers, low.create_initialization_options())
         tasks.cancel_scope.cancel()
+
+
+def low_level(server: MCPServer[Any]) -> Server[Any]:
+    """The server below an MCPServer, which has no public way to it."""
+    return server._lowlevel_server
 
 
 async def _mend(given: AsyncIterable[Item], mended: MemoryObjectSendStream[Item]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -20,6 +20,10 @@ from memento_server import render
 from memento_server.memory import Memory
 from memento_server.wire import CasesOut, OutcomeOut, PlanOut
 
+if TYPE_CHECKING:
+    from memento_server.relaying import Relaying
+
+NAMES = ("plan_with_memory", "record_outcome", "retrieve_cases")
 _ID_BYTES = 100
 
 
@@ -31,14 +35,14 @@ def _as(kind: str, description: str) -> WithJsonSchema:
 _NAMESPACE = "where to look, default this server's own; several separated by commas"
 
 
-def register(server: MCPServer[Memory], memory: Memory) -> None:
+def register(server: MCPServer[Memory], memory: Memory, relaying: Relaying | None = None) -> None:
     """Publish the tools; every name and default here is part of the wire contract."""
-    _publish_plan(server, memory)
-    _publish_record(server, memory)
+    _publish_plan(server, memory, relaying)
+    _publish_record(server, memory, relaying)
     _publish_retrieve(server, memory)
 
 
-def _publish_plan(server: MCPServer[Memory], memory: Memory) -> None:
+def _publish_plan(server: MCPServer[Memory], memory: Memory, relaying: Relaying | None) -> None:
     @server.tool(
         title="Plan with memory",
         annotations=ToolAnnotations(
@@ -60,17 +64,21 @@ def _publish_plan(server: MCPServer[Memory], memory: Memory) -> None:
         spaces = namespaces(namespace, memory)
         host = client_name(ctx)
 
-        def work() -> CallToolResult:
+        def work() -> tuple[CallToolResult, str]:
             from memento_planner.planner import plan_from_cases  # brings NumPy, which start-up need not wait for
 
             planned = plan_from_cases(memory.bank(), state, k=k, namespaces=spaces, host=host)
             memory.upkeep_soon()
-            return render.plan_result(planned.episode, planned.draft, planned.adapted_from)
+            result = render.plan_result(planned.episode, planned.draft, planned.adapted_from)
+            return result, planned.episode.plan_id
 
-        return await anyio.to_thread.run_sync(work)
+        result, plan_id = await anyio.to_thread.run_sync(work)
+        if relaying:
+            relaying.planned(ctx.request_context, plan_id)
+        return result
 
 
-def _publish_record(server: MCPServer[Memory], memory: Memory) -> None:
+def _publish_record(server: MCPServer[Memory], memory: Memory, relaying: Relaying | None) -> None:
     @server.tool(
         title="Record outcome",
         annotations=ToolAnnotations(
@@ -94,7 +102,10 @@ def _publish_record(server: MCPServer[Memory], memory: Memory) -> None:
         task: Annotated[str, Field(description="only without plan_id")] = "",
         plan: Annotated[
             Any,
-            _as("string", "as executed: numbered lines or JSON of the plan's shape; default the draft"),
+            _as(
+                "string",
+                "as executed: numbered lines or JSON of the plan's shape; default: the relayed calls, else the draft",
+            ),
         ] = "",
         notes: Annotated[str, Field(description="why it failed, what to watch")] = "",
         used_cases: Annotated[str, Field(description="ids of the cases that helped, separated by commas")] = "",
@@ -112,7 +123,16 @@ def _publish_record(server: MCPServer[Memory], memory: Memory) -> None:
             namespace=single_namespace(namespace, memory),
             host=client_name(ctx),
         )
-        return await anyio.to_thread.run_sync(lambda: render.outcome_result(memory.bank().retain(report)))
+
+        def work() -> CallToolResult:
+            if relaying:
+                relaying.traces.flush()
+            return render.outcome_result(memory.bank().retain(report))
+
+        result = await anyio.to_thread.run_sync(work)
+        if relaying:
+            relaying.recorded(report.plan_id)
+        return result
 
 
 def _publish_retrieve(server: MCPServer[Memory], memory: Memory) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import json
 import sys
 import tempfile
 import time
@@ -19,7 +21,7 @@ from memento_memory.case import Case
 from memento_memory.errors import MementoError
 from memento_memory.transfer import ImportReport, import_cases
 from memento_server import console
-from memento_server.demo import example, own_tasks
+from memento_server.demo import carried_out, example, own_tasks
 from memento_server.session import open_bank
 from memento_server.settings import Settings
 
@@ -41,6 +43,23 @@ class ToolClient:
             raise MementoError(f"{name}: {getattr(result.content[0], 'text', result.content[0])}")
         structured: dict[str, Any] = result.structured_content or {}
         return structured
+
+    async def call_text(self, name: str, **arguments: Any) -> str:
+        """Call a relayed tool and return its text.
+
+        Raises:
+            MementoError: if the tool answers with an error.
+        """
+        result = await self._client.call_tool(name, arguments)
+        text = "\n".join(getattr(block, "text", "") for block in result.content)
+        if result.is_error:
+            raise MementoError(f"{name}: {text}")
+        return text
+
+    async def read_json(self, uri: str) -> Any:
+        """Read a resource that is JSON."""
+        content = (await self._client.read_resource(uri)).contents[0]
+        return json.loads(getattr(content, "text", "null"))
 
     async def describe(self) -> str:
         """The server's name and version, the protocol spoken, and its tools."""
@@ -95,7 +114,8 @@ def _fill(settings: Settings, lines: list[str], out: Console) -> ImportReport:
 @contextlib.asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[ToolClient]:
     """Start the real server as a subprocess and speak to it over stdio."""
-    arguments = ["-m", "memento_server", "serve", "--bank", str(settings.bank)]
+    tools = str(settings.tools or "none")
+    arguments = ["-m", "memento_server", "serve", "--bank", str(settings.bank), "--tools", tools]
     parameters = StdioServerParameters(command=sys.executable, args=arguments, env=_passed_on())
     async with Client(stdio_client(parameters)) as client:
         yield ToolClient(client)
@@ -107,11 +127,22 @@ def _passed_on() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("MEMENTO_", "XDG_"))}
 
 
+async def _carry_out(settings: Settings, out: Console) -> dict[str, Any]:
+    """The second story, with a server of its own behind the relay."""
+    with tempfile.TemporaryDirectory(prefix="memento-demo-", ignore_cleanup_errors=True) as folder:
+        work = carried_out.choose(Path(folder))
+        with carried_out.tools_file(Path(folder), work) as file:
+            async with connect(dataclasses.replace(settings, tools=file)) as client:
+                return await carried_out.tell(client, work, out)
+
+
 async def _tell(settings: Settings, imported: ImportReport, held_out: list[Case], out: Console) -> dict[str, Any]:
     started = time.perf_counter()
     async with connect(settings) as client:
         out.print(f"Connected to {await client.describe()}.")
         story = await (own_tasks.tell(client, held_out, out) if held_out else example.tell(client, out))
+    if not held_out:
+        story.append(await _carry_out(settings, out))
     seconds = time.perf_counter() - started
     out.print(f"\nDone in {seconds:.1f} s. Next: put Memento into your host, see the README.", style="bold")
     return {

@@ -1,0 +1,271 @@
+"""One live connection to a downstream server, entered and left by a task of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import anyio
+from mcp import Client, types
+from mcp.client import advertise
+from mcp.client._transport import Transport
+from mcp.client.session import ClientRequestContext
+from mcp.shared.exceptions import MCPError
+from pydantic import TypeAdapter
+
+from memento_toolhub.changes import Changes, first
+from memento_toolhub.ended import WatchedTransport
+from memento_toolhub.flight import Flight, attribute
+from memento_toolhub.profile import Profile, is_modern
+
+logger = logging.getLogger(__name__)
+
+RAW: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
+_PAGES = 1000  # a server that pages for ever
+
+
+class Hub(Protocol):
+    """What a connection tells the relay."""
+
+    async def ask(self, flight: Flight, request: types.InputRequest) -> Any: ...
+    async def log(
+        self, flight: Flight | None, profile: Profile, params: types.LoggingMessageNotificationParams
+    ) -> None: ...
+    async def lists_changed(self, kind: str) -> None: ...
+    async def resource_updated(self, uri: str) -> None: ...
+
+
+class Connection:
+    """A client session with its tools; `run` owns it, everything else may be called from any task.
+
+    Attributes:
+        tools: the server's tools, all pages, in its order.
+        error: why the connection ended, where it did not end on purpose.
+        lost: whether the server went away by itself.
+        ended: set once it is over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        profile: Profile,
+        transport: Callable[[], Transport],
+        hub: Hub,
+        *,
+        client_info: types.Implementation,
+        on_met: Callable[[Connection], None],
+        legacy_only: bool,
+        connect_timeout: float,
+    ) -> None:
+        self.name = name
+        self.profile = profile
+        self.tools: list[types.Tool] = []
+        self.flights: list[Flight] = []
+        self.error: BaseException | None = None
+        self.lost = False
+        self.ready = anyio.Event()
+        self.ended = anyio.Event()
+        self.client: Client | None = None
+        self._transport = transport
+        self._hub = hub
+        self._changes = Changes(name, hub)
+        self._info = client_info
+        self._on_met = on_met
+        self._connect_timeout = connect_timeout
+        self._mode = "legacy" if legacy_only or not profile.modern else "auto"
+        self._stop = anyio.Event()
+        self._scope = anyio.CancelScope()
+
+    # -- life
+
+    async def run(self) -> None:
+        """Connect, list the tools, and stay until stopped or cut off; never raises but on cancellation."""
+        self._scope.deadline = anyio.current_time() + self._connect_timeout
+        try:
+            with self._scope:
+                target = WatchedTransport(self._transport(), self._cut_off)
+                async with Client(target, **self._options()) as client:
+                    self.tools = await self._list_tools(client)
+                    self._scope.deadline = math.inf
+                    self.client = client
+                    self._on_met(self)
+                    self.ready.set()
+                    await self._stay(client)
+            if self._scope.cancelled_caught and not self._stop.is_set():
+                self.error = TimeoutError(f"did not answer within {self._connect_timeout:g} s of being connected to")
+        except* Exception as group:
+            self.error = first(group)  # told by whoever asks for the connection
+        finally:
+            self.client = None
+            self.ended.set()
+            self.ready.set()
+
+    def stop(self) -> None:
+        """Ask the owner task to close the connection, or to give up connecting."""
+        self._stop.set()
+        if not self.ready.is_set():
+            self._scope.cancel()
+
+    def _cut_off(self) -> None:
+        self.lost = not self._stop.is_set()
+        self._stop.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can be sent."""
+        return self.client is not None and not self._stop.is_set()
+
+    @property
+    def modern(self) -> bool:
+        """Whether the server speaks the stateless protocol."""
+        return self.client is not None and is_modern(self.client.protocol_version)
+
+    @property
+    def capabilities(self) -> types.ServerCapabilities:
+        """What the server declared."""
+        return self.client.server_capabilities if self.client else types.ServerCapabilities()
+
+    async def send(self, request: Any, flight: Flight) -> dict[str, Any]:
+        """Send a request and return the server's result as it came, unknown fields included.
+
+        Raises:
+            MCPError: the server's error, or CONNECTION_CLOSED.
+            ValidationError: the result does not conform to the protocol.
+        """
+        if self.client is None:
+            raise MCPError(types.CONNECTION_CLOSED, "Connection closed")
+
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            flight.deadline.alive()
+            await flight.ctx.session.report_progress(progress, total, message)
+
+        self.flights.append(flight)
+        try:
+            result: dict[str, Any] = await self.client.session.send_request(request, RAW, progress_callback=on_progress)
+            return result
+        finally:
+            self.flights.remove(flight)
+
+    async def pages(self, method: str, field: str) -> list[dict[str, Any]]:
+        """All pages of a list method, as the server sent the items."""
+        if self.client is None:
+            raise MCPError(types.CONNECTION_CLOSED, "Connection closed")
+        requests: Mapping[str, Any] = {
+            "prompts/list": types.ListPromptsRequest,
+            "resources/list": types.ListResourcesRequest,
+            "resources/templates/list": types.ListResourceTemplatesRequest,
+        }
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            request = requests[method](params=types.PaginatedRequestParams(cursor=cursor))
+            page = await self.client.session.send_request(request, RAW)
+            items += page[field]
+            cursor = page.get("nextCursor")
+            if cursor is None:
+                break
+        return items
+
+    async def watch(self, uri: str, *, on: bool) -> None:
+        """Subscribe to a resource, or no longer."""
+        if self.client is None or not self._changes.watch(uri, on=on) or self.modern:
+            return
+        request: Any = (
+            types.SubscribeRequest(params=types.SubscribeRequestParams(uri=uri))
+            if on
+            else types.UnsubscribeRequest(params=types.UnsubscribeRequestParams(uri=uri))
+        )
+        await self.client.session.send_request(request, RAW)
+
+    # -- what the server says
+
+    def _options(self) -> dict[str, Any]:
+        profile = self.profile
+        options: dict[str, Any] = {
+            "mode": self._mode,
+            "cache": None,
+            "message_handler": self._on_message,
+            "logging_callback": self._on_log,
+            "client_info": self._info,
+        }
+        if profile.sampling:
+            options["sampling_callback"] = self._on_sampling
+            options["sampling_capabilities"] = profile.sampling_capability
+        if profile.elicitation:
+            options["elicitation_callback"] = self._on_elicitation
+        if profile.roots:
+            options["list_roots_callback"] = self._on_roots
+        if profile.extensions:
+            options["extensions"] = [advertise(name, given) for name, given in json.loads(profile.extensions).items()]
+        return options
+
+    async def _on_sampling(self, _: ClientRequestContext, params: types.CreateMessageRequestParams) -> Any:
+        return await self._ask(types.CreateMessageRequest(params=params))
+
+    async def _on_elicitation(self, _: ClientRequestContext, params: types.ElicitRequestParams) -> Any:
+        return await self._ask(types.ElicitRequest(params=params))
+
+    async def _on_roots(self, _: ClientRequestContext) -> Any:
+        return await self._ask(types.ListRootsRequest())
+
+    async def _ask(self, request: types.InputRequest) -> Any:
+        flight = attribute(self.flights)
+        if flight is None:
+            return types.ErrorData(
+                code=types.INVALID_REQUEST,
+                message="the relay cannot tell which of several hosts this question is for; ask during one call only",
+            )
+        try:
+            with flight.deadline.held():
+                return await self._hub.ask(flight, request)
+        except MCPError as error:
+            return error.error
+
+    async def _on_log(self, params: types.LoggingMessageNotificationParams) -> None:
+        flight = attribute(self.flights)
+        if flight is not None:
+            flight.deadline.alive()
+        await self._hub.log(flight, self.profile, params)
+
+    async def _on_message(self, message: object) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self._changes.stir("tools")
+        elif isinstance(message, types.PromptListChangedNotification):
+            self._changes.stir("prompts")
+        elif isinstance(message, types.ResourceListChangedNotification):
+            self._changes.stir("resources")
+        elif isinstance(message, types.ResourceUpdatedNotification):
+            await self._hub.resource_updated(str(message.params.uri))
+
+    # -- staying
+
+    async def _list_tools(self, client: Client) -> list[types.Tool]:
+        tools: list[types.Tool] = []
+        if client.server_capabilities.tools is None:
+            return tools
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            page = await client.session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
+            tools += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return tools
+
+    async def _relist(self) -> bool:
+        if self.client is None:
+            return False
+        tools = await self._list_tools(self.client)
+        differ, self.tools = tools != self.tools, tools
+        return differ
+
+    async def _stay(self, client: Client) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._changes.tell, self._relist)
+            if self.modern:
+                tasks.start_soon(self._changes.listen, client)
+            await self._stop.wait()
+            tasks.cancel_scope.cancel()

@@ -1,0 +1,1 @@
+"""Downstream servers that come with Memento."""
