@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint type layers sizes format bench clean
+.PHONY: demo test check lint type layers sizes conformance format bench clean
 
 demo: $(READY)
 	$(BIN)/memento demo
@@ -26,6 +26,10 @@ layers: $(READY)
 
 sizes: $(READY)
 	$(BIN)/python tools/file_sizes.py
+
+# The official MCP conformance suite, directly and through the relay; puts Node and the suite into the user's cache.
+conformance: $(READY)
+	$(BIN)/python tools/conformance.py --backend both $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
