@@ -15,7 +15,7 @@ import psutil
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 _CLIENT = {"name": "bench", "version": "1"}
-_META = {
+META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
     "io.modelcontextprotocol/clientInfo": _CLIENT,
@@ -66,7 +66,7 @@ class Server:
 
     def discover(self) -> dict[str, Any]:
         """The first request of the revision 2026-07-28."""
-        return self.request("server/discover", {"_meta": _META})
+        return self.request("server/discover", {"_meta": META})
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool after `initialize`; return its whole result.

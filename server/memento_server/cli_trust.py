@@ -115,16 +115,16 @@ def _known(server: str, config: HubConfig) -> None:
 
 
 async def _examine(config: HubConfig, server: str) -> list[Finding]:
-    from memento_server.relaying import Places, why
+    from memento_server.relaying import Places, relay_id, why
     from memento_toolhub.examine import examine
     from memento_toolhub.pins import Pins
     from memento_toolhub.transport import open_transport
 
-    places = Places.of_user()
+    places, through = Places.of_user(), relay_id(config.file) if config.file else ""
     return [
         await examine(
             backend,
-            lambda given: open_transport(given, places.logs),
+            lambda given: open_transport(given, places.logs, chain=through),
             lambda given, error: why(given, error, places.logs),
             Pins(places.pins),
         )
@@ -140,6 +140,9 @@ def _show(finding: Finding) -> None:
     if finding.problem:
         out.print(f"[red]FAIL[/red] {finding.name}: ", end="")
         out.print(finding.problem, markup=False)
+        return
+    if finding.skipped:
+        out.print(f"off  {finding.name}: is switched off in the tools file", markup=False)
         return
     out.print(f"[green]ok[/green]   {finding.name}: ", end="")
     out.print(

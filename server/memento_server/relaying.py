@@ -17,13 +17,13 @@ from mcp.server.subscriptions import SubscriptionBus
 from memento_server.tool_search import ToolSearch
 from memento_server.traces import Traces
 from memento_toolhub.backend import Backend
-from memento_toolhub.config import BackendConfig, load
+from memento_toolhub.config import BackendConfig, Stdio, load
 from memento_toolhub.errors import HubError
 from memento_toolhub.pins import Pins
 from memento_toolhub.relay import Parts, Relay
 from memento_toolhub.results import ResultStore
 from memento_toolhub.serverlog import tail
-from memento_toolhub.transport import CHAIN_VARIABLE, open_transport
+from memento_toolhub.transport import CHAIN_VARIABLE, open_transport, refusal
 
 if TYPE_CHECKING:
     from memento_server.memory import Memory
@@ -141,6 +141,13 @@ def why(config: BackendConfig, error: BaseException | None, logs: Path) -> str:
     elif isinstance(error, HubError):
         text = error.problem
     else:
-        text = " ".join(str(error).split()) or type(error).__name__
-    last = tail(logs, config.name, _TAIL) if config.transport is not None else []
+        text = refusal(config) or " ".join(str(error).split()) or type(error).__name__
+    last = _last_words(logs, config.name) if isinstance(config.transport, Stdio) else []
     return f"{text[:300]}; its log ends with: {' / '.join(last)[:300]}" if last else text[:300]
+
+
+def _last_words(logs: Path, name: str) -> list[str]:
+    """The last lines a server wrote since it was last started."""
+    lines = tail(logs, name, 50)
+    starts = [number for number, line in enumerate(lines) if line.startswith("--- ")]
+    return [line for line in lines[starts[-1] + 1 if starts else 0 :] if line.strip()][-_TAIL:]

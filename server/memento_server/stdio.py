@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterable
 from typing import Any
 
-import anyio
-from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server import MCPServer, Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 from pydantic import ValidationError
+
+from memento_server.pipes import host_pipes
+from memento_toolhub.tapped import Tapped
 
 _HALF = re.compile("[\ud800-\udfff]")
 Item = SessionMessage | Exception
@@ -25,11 +25,9 @@ Item = SessionMessage | Exception
 async def serve(server: MCPServer[Any]) -> None:
     """Serve one host on standard input and output until it goes away."""
     low = low_level(server)
-    async with stdio_server() as (given, answers), anyio.create_task_group() as tasks:
-        mended, messages = anyio.create_memory_object_stream[Item]()
-        tasks.start_soon(_mend, given, mended)
-        await low.run(messages, answers, low.create_initialization_options())
-        tasks.cancel_scope.cancel()
+    with host_pipes() as pipes:
+        async with stdio_server(*pipes) as (given, answers):
+            await low.run(Tapped(given, change=_mended), answers, low.create_initialization_options())
 
 
 def low_level(server: MCPServer[Any]) -> Server[Any]:
@@ -37,10 +35,8 @@ def low_level(server: MCPServer[Any]) -> Server[Any]:
     return server._lowlevel_server
 
 
-async def _mend(given: AsyncIterable[Item], mended: MemoryObjectSendStream[Item]) -> None:
-    async with mended:
-        async for item in given:
-            await mended.send(reread(item) if isinstance(item, ValidationError) else item)
+def _mended(item: Item) -> Item:
+    return reread(item) if isinstance(item, ValidationError) else item
 
 
 def reread(error: ValidationError) -> Item:

@@ -6,6 +6,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from logging.handlers import RotatingFileHandler
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _LOG_BYTES, _LOG_FILES = 1_000_000, 3
+_GATHER_S = 0.05  # one commit for all calls of a busy moment
 
 
 class Traces:
@@ -55,9 +57,7 @@ class Traces:
         file = RotatingFileHandler(self._log, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES - 1, encoding="utf-8")
         self._log.chmod(0o600)
         while True:
-            taken = [self._waiting.get()]
-            while not self._waiting.empty():
-                taken.append(self._waiting.get())
+            taken = self._batch()
             try:
                 calls = [item() for item in taken if not isinstance(item, threading.Event)]
                 for call in calls:
@@ -68,6 +68,17 @@ class Traces:
                 for item in taken:
                     if isinstance(item, threading.Event):
                         item.set()
+
+    def _batch(self) -> list[Callable[[], RelayedCall] | threading.Event]:
+        """What came in within a moment of the first, or until somebody wants it on disk now."""
+        taken = [self._waiting.get()]
+        end = time.monotonic() + _GATHER_S
+        while not isinstance(taken[-1], threading.Event) and (left := end - time.monotonic()) > 0:
+            try:
+                taken.append(self._waiting.get(timeout=left))
+            except queue.Empty:
+                break
+        return taken
 
     def _keep(self, calls: list[RelayedCall]) -> None:
         from memento_memory.trace import ToolCall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -55,7 +56,7 @@ class Backend:
     ) -> None:
         self.config = config
         self.breaker = Breaker()
-        self.limiter = anyio.Semaphore(config.concurrency)
+        self.limiter = anyio.Semaphore(config.concurrency, fast_acquire=True)
         self.error = ""
         self.relay_id = ""
         self._hub = hub
@@ -91,6 +92,14 @@ class Backend:
             state = "failing" if self.error else "idle"
         return Health(state, self.breaker.state, self.config.problem or self.error)
 
+    @property
+    def trouble(self) -> str:
+        """Why it is not connected, and when that may change."""
+        why = self.config.problem or self.error or "not connected yet"
+        if self.breaker.state is not State.OPEN:
+            return why
+        return f"{why}; the circuit is open, next attempt in {math.ceil(self.breaker.wait_s)} s"
+
     def connections(self) -> Sequence[Connection]:
         """The connections that are up."""
         return [connection for connection in self._connections.values() if connection.alive]
@@ -113,9 +122,7 @@ class Backend:
         if not self.usable or self._loops:
             raise UnavailableError(f"{self.name}: {self.config.problem or self.error or 'is switched off'}")
         if self.breaker.state is State.OPEN:
-            raise UnavailableError(
-                f"{self.name}: {self.error}; the circuit is open, next attempt in {self.breaker.wait_s:.0f} s"
-            )
+            raise UnavailableError(f"{self.name}: {self.trouble}")
         connection = Connection(
             self.name,
             profile,
@@ -177,6 +184,8 @@ class Backend:
         self.relay_id = str(published.get("id", ""))
         if self.relay_id == self._own_id:
             self._close_loop(connection)
+        else:
+            self.breaker.connected()
 
     def _close_loop(self, connection: Connection) -> None:
         """It is this very server, or one whose request is being answered: not reached again on that way."""

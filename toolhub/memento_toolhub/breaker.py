@@ -25,6 +25,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures = 0
+        self._opened = 0
         self._until = 0.0
 
     @property
@@ -41,12 +42,16 @@ class Breaker:
 
     def failed(self) -> None:
         """Count a failure to connect or a lost connection."""
+        was_open = self.state is State.OPEN
         self._failures += 1
-        if self._failures >= _THRESHOLD:
-            wait = _FIRST_WAIT_S * 2.0 ** min(self._failures - _THRESHOLD, 10)
-            self._until = self._clock() + min(wait, _LONGEST_WAIT_S)
+        if self._failures >= _THRESHOLD and not was_open:
+            self._until = self._clock() + min(_FIRST_WAIT_S * 2.0 ** min(self._opened, 10), _LONGEST_WAIT_S)
+            self._opened += 1
+
+    def connected(self) -> None:
+        """Close the breaker on trial: the next failure opens it again, for longer than before."""
+        self._failures = min(self._failures, _THRESHOLD - 1)
 
     def worked(self) -> None:
         """Close the breaker."""
-        self._failures = 0
-        self._until = 0.0
+        self._failures = self._opened = 0

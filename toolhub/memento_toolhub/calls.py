@@ -26,6 +26,8 @@ from memento_toolhub.results import ResultStore
 from memento_toolhub.trace import Record, RelayedCall
 
 _KEPT_CHARS = 4000
+_LOOKED_AT = 2 * _KEPT_CHARS  # of any one text: looking for secrets in all of a long one would slow the calls down
+_MOST_ITEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class _Kept:
     def result(self, result: dict[str, Any]) -> None:
         self._is_error = bool(result.get("isError"))
         self._tokens = _tokens(result)
-        self._text = lambda: bounded_json(_telling(result), _KEPT_CHARS)
+        self._text = lambda: bounded_json(_clipped(_telling(result)), _KEPT_CHARS)
 
     def broke(self, why: str, *, infrastructure: bool) -> None:
         self._is_error, self._infrastructure = True, infrastructure
@@ -177,7 +179,7 @@ class _Kept:
             subtask=subtask,
             server=self._order.backend.name,
             tool=self._order.tool,
-            arguments=bounded_json(self._order.arguments or {}, _KEPT_CHARS),
+            arguments=bounded_json(_clipped(self._order.arguments or {}), _KEPT_CHARS),
             result=self._text(),
             is_error=self._is_error,
             infrastructure=self._infrastructure,
@@ -194,6 +196,17 @@ def _telling(result: dict[str, Any]) -> Any:
     blocks = result.get("content") or []
     texts = [block.get("text") or f"[{block.get('type')}]" for block in blocks if isinstance(block, dict)]
     return texts[0] if len(texts) == 1 else texts
+
+
+def _clipped(value: Any) -> Any:
+    """The value without the parts that would not be kept anyway."""
+    if isinstance(value, str):
+        return value if len(value) <= _LOOKED_AT else f"{value[:_LOOKED_AT]}… [{len(value)} characters]"
+    if isinstance(value, list):
+        return [_clipped(item) for item in value[:_MOST_ITEMS]]
+    if isinstance(value, dict):
+        return {key: _clipped(value[key]) for key in list(value)[:_MOST_ITEMS]}
+    return value
 
 
 def _tokens(result: dict[str, Any]) -> int | None:

@@ -71,7 +71,6 @@ class Catalogue:
         self._pins = pins
         self._budget = budget
         self._names = Names()
-        self._bare: dict[str, tuple[str, str]] = {}
         self._seen: dict[Connection, tuple[list[types.Tool], list[Entry]]] = {}
 
     async def entries(self, backend: Backend, connection: Connection) -> list[Entry]:
@@ -94,14 +93,14 @@ class Catalogue:
         if prefix is None:
             return self._names.give(backend.name, tool)
         bare = f"{prefix}{tool}"
-        legal = bare not in self._reserved and len(bare) <= _LONGEST_CHOSEN and _LEGAL.issuperset(bare)
-        if legal and self._bare.setdefault(bare, (backend.name, tool)) == (backend.name, tool):
+        legal = bare not in self._reserved and 0 < len(bare) <= _LONGEST_CHOSEN and _LEGAL.issuperset(bare)
+        if legal and self._names.claim(bare, backend.name, tool):
             return bare
         return self._names.give(backend.name, tool)
 
     def owner(self, name: str) -> tuple[str, str] | None:
         """The server and its own name for the tool behind a name here."""
-        return self._bare.get(name) or self._names.owner(name)
+        return self._names.owner(name)
 
     def listed(self, entries: Sequence[Entry]) -> list[Entry]:
         """Those that tools/list shows: by each server's `expose`, and `auto` ones only while they fit the budget."""

@@ -11,6 +11,7 @@ from mcp import Client
 from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, ToolsListChanged
+from pydantic import ValidationError
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,15 @@ class Changes:
             self._stirred = anyio.Event()
             kinds, self._dirty = self._dirty, set()
             for kind in sorted(kinds):
-                if kind != "tools" or await relist():
+                if kind != "tools" or await self._differs(relist):
                     await self._hub.lists_changed(kind)
+
+    async def _differs(self, relist: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await relist()
+        except (MCPError, ValidationError) as error:
+            logger.warning("%s: says that its tools changed, but does not list them: %s", self._name, error)
+            return False
 
     async def listen(self, client: Client) -> None:
         """Hold a stream of change events open, for the resources that are watched now; reopen it when it breaks."""

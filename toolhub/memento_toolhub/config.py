@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -129,7 +129,19 @@ def load(file: Path, environment: Mapping[str, str] | None = None) -> HubConfig:
             backend = replace(backend, transport=None, problem=names.problems[written])
         backends.append(backend)
         warnings += remarks
-    return HubConfig(file, tuple(backends), tuple(warnings))
+    return HubConfig(file, tuple(_told_apart(backends)), tuple(warnings))
+
+
+def _told_apart(backends: list[BackendConfig]) -> Iterator[BackendConfig]:
+    """Two servers with one prefix would take each other's names, now one and now the other: only the first may."""
+    taken: dict[str, str] = {}
+    for backend in backends:
+        prefix = f"{backend.name}__" if backend.prefix is None else backend.prefix
+        if backend.enabled and taken.setdefault(prefix, backend.name) != backend.name:
+            problem = f'{backend.name}.prefix: {taken[prefix]} has the prefix "{prefix}" too; give each its own'
+            yield replace(backend, transport=None, problem=backend.problem or problem)
+        else:
+            yield backend
 
 
 def backend_of(name: str, written: object, expander: Expander) -> tuple[BackendConfig, tuple[str, ...]]:

@@ -27,6 +27,7 @@ class Finding:
         tokens: about what their definitions cost a model that reads them.
         hidden: tools that allow or deny leaves out.
         changed: tools whose definition is not the approved one.
+        skipped: it is switched off and was not tried.
         problem: why it cannot be used and what to do; "" when it can.
     """
 
@@ -37,6 +38,7 @@ class Finding:
     tokens: int = 0
     hidden: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    skipped: bool = False
     problem: str = ""
 
 
@@ -48,7 +50,7 @@ async def examine(
 ) -> Finding:
     """Try one server, for as long as its `connect_timeout` allows."""
     if not config.enabled:
-        return Finding(config.name, problem="is switched off in the tools file")
+        return Finding(config.name, skipped=True)
     if config.transport is None:
         return Finding(config.name, problem=config.problem)
     started = time.perf_counter()

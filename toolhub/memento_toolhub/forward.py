@@ -93,6 +93,8 @@ class Forwarder:
     ) -> Result:
         """The host is stateless, the server asks in mid-call: keep the call while the host fetches the answers."""
         parked = self._lot.find(state)
+        if parked is None and state is not None:
+            raise MCPError(types.INVALID_PARAMS, "the call this answer is for is over; call again without requestState")
         if parked is None:
             parked = ParkedCall()
             flight = parked.flight = Flight(ctx, deadline, parked)
@@ -174,6 +176,9 @@ def _as_ours(result: dict[str, Any], modern_host: bool) -> dict[str, Any]:
             del result["_meta"]
     if modern_host:
         result.setdefault("resultType", "complete")
+        if "contents" in result:  # what later revisions want to know of a resource, and earlier ones did not say
+            result.setdefault("ttlMs", 0)
+            result.setdefault("cacheScope", "private")
     return result
 
 

@@ -30,6 +30,10 @@ class Names:
             name = _short(server, tool, attempt)
         return name
 
+    def claim(self, name: str, server: str, tool: str) -> bool:
+        """Whether a tool may have this very name; it is nobody else's from then on."""
+        return self._owners.setdefault(name, (server, tool)) == (server, tool)
+
     def owner(self, name: str) -> tuple[str, str] | None:
         """The server and its own name for the tool, for a name that was given; None for any other."""
         return self._owners.get(name)

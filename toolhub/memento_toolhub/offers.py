@@ -170,10 +170,14 @@ class Offers:
     async def _complete(self, ctx: Context, params: types.CompleteRequestParams) -> Any:
         ref, name = params.ref, ""
         if isinstance(ref, types.PromptReference):
+            if self._catalogue.owner(ref.name) is None:
+                await self._list_prompts(ctx, None)
             owner = self._catalogue.owner(ref.name)
             if owner is not None:
                 name, ref = owner[0], ref.model_copy(update={"name": owner[1]})
         else:
+            if ref.uri not in self._templates and not ref.uri.startswith(OWN_SCHEME):
+                await self._list_templates(ctx, None)
             name = self._templates.get(ref.uri) or self._uris.get(ref.uri, "")
         if not name:
             if "completion/complete" in self._own:
@@ -267,10 +271,10 @@ def _matches(template: str, uri: str) -> bool:
         return False
 
 
-def _contents(uri: str, mime: str, data: bytes) -> dict[str, Any]:
-    content: dict[str, Any] = {"uri": uri, "mimeType": mime}
+def _contents(uri: str, mime: str, data: bytes) -> types.ReadResourceResult:
+    content: types.TextResourceContents | types.BlobResourceContents
     if mime.startswith("text/") or mime == "application/json":
-        content["text"] = data.decode("utf-8", "replace")
+        content = types.TextResourceContents(uri=uri, mime_type=mime, text=data.decode("utf-8", "replace"))
     else:
-        content["blob"] = base64.b64encode(data).decode()
-    return {"contents": [content]}
+        content = types.BlobResourceContents(uri=uri, mime_type=mime, blob=base64.b64encode(data).decode())
+    return types.ReadResourceResult(contents=[content])

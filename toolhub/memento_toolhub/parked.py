@@ -47,6 +47,7 @@ class ParkedCall:
                 self._result = await work()
             except Exception as error:
                 self._failure = error  # raised again in `outcome`, where the host waits
+        self._open.clear()
         self._news.set()
 
     async def ask(self, request: types.InputRequest) -> Any:

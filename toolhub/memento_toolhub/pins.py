@@ -61,7 +61,7 @@ class Pins:
         """Compare a listing with the pins and pin what is new; a tool that is not listed is left as it is.
 
         Args:
-            identity: what is started or called, without secrets (a command with its arguments, or a URL).
+            identity: what is started or called, without secrets or what an update changes: a command, or a host.
 
         Raises:
             HubError: the file is damaged, cannot be written or stays locked.

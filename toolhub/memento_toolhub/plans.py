@@ -28,6 +28,8 @@ class OpenPlans:
     def opened(self, ctx: ServerRequestContext[Any, Any], plan_id: str) -> None:
         """Note that a host was given a plan."""
         key, sure = _key(ctx)
+        if key is None:
+            return
         plans = self._open.setdefault(key, [])
         if sure:
             plans.clear()
@@ -57,10 +59,11 @@ class OpenPlans:
 
 
 def _key(ctx: ServerRequestContext[Any, Any]) -> tuple[object, bool]:
-    """Who the host is, and whether nobody else can be."""
-    if ctx.request is None or ctx.session.client_params is None:
-        return host_key(ctx), ctx.request is None
-    if host_connection(ctx).session_id is not None:
+    """Who the host is, None where that cannot be told, and whether nobody else can be."""
+    if ctx.request is None:
         return host_key(ctx), True
-    info = ctx.session.client_params.client_info
-    return (info.name, info.version), False
+    session_id = host_connection(ctx).session_id
+    if session_id is not None:
+        return session_id, True
+    declared = ctx.session.client_params
+    return (declared.client_info.name, declared.client_info.version) if declared else None, False

@@ -112,7 +112,7 @@ class Reach:
     def silent(self) -> list[str]:
         """The servers that are wanted but not connected, each with why."""
         return [
-            f"{backend.name} ({backend.health.error or 'not connected yet'})"
+            f"{backend.name} ({backend.trouble})"
             for backend in self.backends.values()
             if backend.config.enabled and not backend.connections()
         ]

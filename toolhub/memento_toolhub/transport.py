@@ -15,13 +15,13 @@ from memento_toolhub.children import Children, of_this_process
 from memento_toolhub.config import BackendConfig, Http, Stdio
 from memento_toolhub.errors import HubError
 from memento_toolhub.junk import quieten, speaker
+from memento_toolhub.seams import read_whole_lines
 from memento_toolhub.serverlog import ServerLog
 
 CHAIN_VARIABLE = "MEMENTO_CHAIN"
 CHAIN_HEADER = "Memento-Chain"
 
-# The SDK's own defaults: a server may keep a response open for minutes.
-_HTTP_TIMEOUT = httpx2.Timeout(30.0, read=300.0)
+_CONNECT_S, _SILENCE_S = 30.0, 300.0  # the SDK's own: a server may keep a response open for minutes
 
 
 @asynccontextmanager
@@ -46,7 +46,7 @@ async def open_transport(
             case Stdio() as started:
                 yield await _open_stdio(stack, config.name, started, logs, chain, children or of_this_process())
             case Http() as reached:
-                yield await _open_http(stack, config.name, reached, chain)
+                yield await _open_http(stack, config.name, reached, chain, config.timeout)
             case None:
                 raise HubError(config.name, config.problem or "has neither a command nor a URL; give it one")
 
@@ -67,9 +67,14 @@ async def _open_stdio(
     child = stack.enter_context(children.watch())
     environment |= child.environment
     parameters = stdio.StdioServerParameters(
-        command=config.command, args=list(config.args), env=environment, cwd=config.cwd
+        command=config.command,
+        args=list(config.args),
+        env=environment,
+        cwd=config.cwd,
+        encoding_error_handler="replace",
     )
     quieten()
+    read_whole_lines()
     token = speaker.set(name)
     async with child.spawning():
         try:
@@ -96,24 +101,47 @@ def _not_started(name: str, config: Stdio, error: OSError | ValueError) -> HubEr
     return HubError(name, problem)
 
 
-async def _open_http(stack: AsyncExitStack, name: str, config: Http, chain: str) -> TransportStreams:
+async def _open_http(stack: AsyncExitStack, name: str, config: Http, chain: str, idle: float) -> TransportStreams:
     headers = dict(config.headers)
     if chain:
         headers[CHAIN_HEADER] = chain
-    client = await stack.enter_async_context(_http_client(name, config.url, headers))
+    _answered.pop(name, None)
+    timeout = httpx2.Timeout(_CONNECT_S, read=max(_SILENCE_S, idle + _CONNECT_S))
+    client = await stack.enter_async_context(_http_client(name, config.url, headers, timeout))
     # A result of any size must pass; the relay has its own limit.
     connection = streamable_http_client(config.url, http_client=client, max_sse_event_size=None)
     return await stack.enter_async_context(connection)
 
 
-def _http_client(name: str, url: str, headers: Mapping[str, str]) -> httpx2.AsyncClient:
+def _http_client(name: str, url: str, headers: Mapping[str, str], timeout: httpx2.Timeout) -> httpx2.AsyncClient:
     try:
         address = httpx2.URL(url)
     except httpx2.InvalidURL:
         raise HubError(name, "its URL cannot be read; write it as https://host/path") from None
     if address.scheme not in ("http", "https") or not address.host:
         raise HubError(name, "its URL cannot be used; write it as https://host/path")
+
+    async def note(response: httpx2.Response) -> None:
+        _answered[name] = response.status_code
+
     try:
-        return httpx2.AsyncClient(headers=headers, timeout=_HTTP_TIMEOUT)
+        return httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks={"response": [note]})
     except (UnicodeError, ValueError):
         raise HubError(name, "its headers cannot be sent; use plain ASCII in their names and values") from None
+
+
+_answered: dict[str, int] = {}
+
+
+def refusal(config: BackendConfig) -> str:
+    """Why a server behind a URL could not be spoken to, in words; "" when its HTTP answers do not say."""
+    if not isinstance(config.transport, Http):
+        return ""
+    where, status = config.transport.shown, _answered.get(config.name)
+    if status is None:
+        return f"nothing answers at {where}; is the server running, and is its url right?"
+    if status in (401, 403):
+        return f"{where} answers HTTP {status}: it wants other credentials; see headers in the tools file"
+    if status in (404, 405):
+        return f"{where} answers HTTP {status}: there is no MCP server under this path; correct its url"
+    return f"{where} answers HTTP {status}" if status >= 400 else ""

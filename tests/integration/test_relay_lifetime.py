@@ -1,0 +1,130 @@
+"""The processes behind Memento: cancelled calls end there, and no end of Memento leaves any of them behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from integration.processes import RawServer, raw_server, until
+from integration.relays import SERVERS, Entry, backend, kept_in, relaying, tools_file
+from toolhub.processes import all_gone, read_pids
+
+_ENDS: dict[str, Callable[[RawServer], object]] = {
+    "closed stdin": lambda server: server.process.stdin.close(),
+    "SIGTERM": lambda server: server.process.send_signal(signal.SIGTERM),
+    "SIGINT": lambda server: server.process.send_signal(signal.SIGINT),
+    "SIGKILL": lambda server: server.process.kill(),
+}
+
+
+@pytest.mark.parametrize("end", _ENDS)
+def test_no_end_of_memento_leaves_a_server_or_its_children_behind(tmp_path: Path, end: str) -> None:
+    files = {kind: tmp_path / f"{kind}.pids" for kind in ("session", "daemon")}
+    unwilling = {kind: backend("stubborn.py", file, kind) for kind, file in files.items()}
+    with _raw(tmp_path, {**unwilling, "plain": backend("echo.py"), "sdk": backend("sdk.py")}) as server:
+        server.initialize()
+        assert server.call("plain__echo", text="there").text == "there"
+        assert server.call("sdk__echo", text="there").text == "there"
+        until(lambda: all(file.exists() for file in files.values()), "the grandchildren")
+        processes = set(server.process.children(recursive=True))
+        for file in files.values():
+            processes |= set(read_pids(file))
+        assert len(processes) >= 6
+        _ENDS[end](server)
+        server.wait()
+        all_gone(list(processes))
+
+
+@pytest.mark.parametrize("end", ["closed stdin", "SIGKILL"])
+def test_no_end_of_memento_in_the_middle_of_a_call_leaves_a_server_behind(tmp_path: Path, end: str) -> None:
+    gate = tmp_path / "gate"
+    with _raw(tmp_path, {"plain": backend("echo.py"), "sdk": backend("sdk.py")}) as server:
+        server.initialize()
+        server.request("tools/list")
+        for i, name in enumerate(("plain", "sdk")):
+            params = {"name": f"{name}__hold", "arguments": {"gate": str(gate / name)}}
+            gate.mkdir(exist_ok=True)
+            server.send(json.dumps({"jsonrpc": "2.0", "id": 1000 + i, "method": "tools/call", "params": params}))
+        until(lambda: len(list(gate.glob("*.begun"))) == 2, "the calls")
+        processes = server.process.children(recursive=True)
+        _ENDS[end](server)
+        server.wait()
+        all_gone(processes)
+
+
+def test_a_memento_that_ends_while_its_servers_are_being_connected_leaves_none_behind(tmp_path: Path) -> None:
+    servers = {f"mute{i}": backend("silent.py", "everything") for i in range(3)}
+    with _raw(tmp_path, servers) as server:
+        server.initialize()
+        processes = until(lambda: _at_least(3, _of(server.process, "silent.py")), "the servers")
+        server.process.stdin.close()
+        server.wait()
+        all_gone(processes)
+
+
+@pytest.mark.parametrize("script", ["echo.py", "sdk.py"])
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_cancelled_call_is_cancelled_at_the_server(tmp_path: Path, mode: str, script: str) -> None:
+    gate = tmp_path / "gate"
+    with relaying(tmp_path, {"slow": backend(script)}, mode=mode) as relay:
+        held = relay.begin("slow__hold", gate=str(gate))
+        until(gate.with_suffix(".begun").exists, "the call")
+        held.cancel()
+        until(gate.with_suffix(".cancelled").exists, "the cancellation")
+        assert relay.call("slow__echo", text="still there").text == "still there"
+
+
+def test_many_cancelled_calls_leave_room_for_others(tmp_path: Path) -> None:
+    with relaying(tmp_path, {"slow": backend("echo.py", concurrency=4)}) as relay:
+        for round_ in range(3):
+            gates = [tmp_path / f"gate{round_}-{i}" for i in range(12)]
+            calls = [relay.begin("slow__hold", gate=str(gate)) for gate in gates]
+            until(lambda gates=gates: any(gate.with_suffix(".begun").exists() for gate in gates), "a call")
+            for call in calls:
+                call.cancel()
+        assert relay.call("slow__echo", text="room").text == "room"
+
+
+def test_a_crashing_server_leaves_no_dead_process_behind(tmp_path: Path) -> None:
+    with relaying(tmp_path, {"shaky": backend("echo.py")}) as relay:
+        relay.tools()
+        for _ in range(3):
+            assert relay.attempt("shaky__crash").is_error
+            until(lambda: not relay.attempt("shaky__pid").is_error, "the server's return")
+        until(lambda: len(_of(relay.process, "echo.py")) == 1, "one server")
+        assert not [child for child in relay.process.children() if child.status() == psutil.STATUS_ZOMBIE]
+
+
+def test_what_a_server_writes_to_stderr_is_kept_in_a_file_of_its_own(tmp_path: Path) -> None:
+    words = "I have read 17 configuration files"
+    with relaying(tmp_path, {"chatty": backend("plain.py", words)}) as relay:
+        assert not relay.call("chatty__told").is_error
+        (log,) = until(lambda: [*tmp_path.rglob("chatty.log")], "the log")
+        until(lambda: words in log.read_text(encoding="utf-8"), "the line")
+        assert words not in relay.stderr
+
+
+def _raw(folder: Path, servers: dict[str, Entry]) -> AbstractContextManager[RawServer]:
+    file = tools_file(folder, servers)
+    return raw_server(folder / "bank.sqlite3", "--tools", str(file), env=kept_in(folder))
+
+
+def _of(process: psutil.Process, script: str) -> list[psutil.Process]:
+    found = []
+    for child in process.children(recursive=True):
+        try:
+            if any(word.endswith(str(SERVERS / script)) for word in child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue  # it ended in the meantime
+    return found
+
+
+def _at_least(number: int, processes: list[psutil.Process]) -> list[psutil.Process]:
+    return processes if len(processes) >= number else []
