@@ -11,8 +11,8 @@ import typer
 from memento_server.options import AsJson, Tools
 
 if TYPE_CHECKING:
-    from memento_toolhub.config import BackendConfig, HubConfig
-    from memento_toolhub.importing import ImportPlan
+    from memento_toolhub.config.hub import BackendConfig, HubConfig
+    from memento_toolhub.config.importing import ImportPlan
 
 app = typer.Typer(help="The downstream servers Memento relays to.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def import_(
 ) -> None:
     """Take over the servers of a host's file; shows what it would do before anything is written."""
     from memento_server import console
-    from memento_toolhub.importing import default_target, plan_import, write
+    from memento_toolhub.config.importing import default_target, plan_import, write
 
     target = (to or default_target()).expanduser().absolute()
     plan = plan_import(file.expanduser(), target)
@@ -63,8 +63,8 @@ def _show_plan(plan: ImportPlan) -> None:
 
 
 def _where(values: object) -> str:
-    from memento_toolhub.address import host_of
-    from memento_toolhub.expand import masked
+    from memento_toolhub.config.address import host_of
+    from memento_toolhub.config.expand import masked
 
     command, url = (values.get("command"), values.get("url")) if isinstance(values, dict) else (None, None)
     return masked(command) if isinstance(command, str) else host_of(url) if isinstance(url, str) else ""
@@ -75,7 +75,7 @@ def list_(tools: Tools = None, as_json: AsJson = False) -> None:
     """List the configured servers, without connecting to any."""
     from memento_server import console
     from memento_server.tools_file import tools_file
-    from memento_toolhub.config import HubConfig, load
+    from memento_toolhub.config.hub import HubConfig, load
 
     file = tools_file(tools)
     config = load(file) if file else HubConfig(None, ())
@@ -87,7 +87,7 @@ def list_(tools: Tools = None, as_json: AsJson = False) -> None:
 
 
 def _described(backend: BackendConfig) -> dict[str, object]:
-    from memento_toolhub.config import Http
+    from memento_toolhub.config.hub import Http
 
     kind = "http" if isinstance(backend.transport, Http) else "stdio" if backend.transport else ""
     return {

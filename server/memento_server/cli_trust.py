@@ -9,7 +9,7 @@ import typer
 from memento_server.options import AsJson, Tools
 
 if TYPE_CHECKING:
-    from memento_toolhub.config import HubConfig
+    from memento_toolhub.config.hub import HubConfig
     from memento_toolhub.examine import Finding
 
 
@@ -50,7 +50,7 @@ def approve(
     from memento_memory.errors import InputError
     from memento_server import console
     from memento_server.relaying import Places
-    from memento_toolhub.pins import Pins
+    from memento_toolhub.trust.pins import Pins
 
     pins, out = Pins(Places.of_user().pins), console.stdout()
     changes = [c for c in pins.pending() if server in ("", c.backend) and tool in ("", c.tool)]
@@ -78,7 +78,7 @@ def log(
     """Show what a server wrote to stderr, or the calls relayed lately, and where the file is."""
     from memento_server import console
     from memento_server.relaying import Places
-    from memento_toolhub.serverlog import log_file, tail
+    from memento_toolhub.process.serverlog import log_file, tail
 
     places, out = Places.of_user(), console.stdout()
     if server:
@@ -95,7 +95,7 @@ def log(
 def _config(tools: Tools) -> HubConfig:
     from memento_memory.errors import InputError
     from memento_server.tools_file import tools_file
-    from memento_toolhub.config import load
+    from memento_toolhub.config.hub import load
 
     file = tools_file(tools)
     if file is None:
@@ -117,8 +117,8 @@ def _known(server: str, config: HubConfig) -> None:
 async def _examine(config: HubConfig, server: str) -> list[Finding]:
     from memento_server.relaying import Places, relay_id, why
     from memento_toolhub.examine import examine
-    from memento_toolhub.pins import Pins
-    from memento_toolhub.transport import open_transport
+    from memento_toolhub.process.transport import open_transport
+    from memento_toolhub.trust.pins import Pins
 
     places, through = Places.of_user(), relay_id(config.file) if config.file else ""
     return [

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from mcp.server import MCPServer
 from mcp.server.subscriptions import SubscriptionBus
+from mcp.shared.exceptions import MCPError
+from mcp.types import CONNECTION_CLOSED
 
 from memento_server.tool_search import ToolSearch
 from memento_server.traces import Traces
 from memento_toolhub.backend import Backend
-from memento_toolhub.config import BackendConfig, Stdio, load
+from memento_toolhub.config.hub import BackendConfig, Stdio, load
 from memento_toolhub.errors import HubError
-from memento_toolhub.pins import Pins
+from memento_toolhub.process.serverlog import tail
+from memento_toolhub.process.transport import CHAIN_VARIABLE, open_transport, refusal
 from memento_toolhub.relay import Parts, Relay
-from memento_toolhub.results import ResultStore
-from memento_toolhub.serverlog import tail
-from memento_toolhub.transport import CHAIN_VARIABLE, open_transport, refusal
+from memento_toolhub.trust.pins import Pins
+from memento_toolhub.trust.results import ResultStore
 
 if TYPE_CHECKING:
     from memento_server.memory import Memory
@@ -140,6 +142,8 @@ def why(config: BackendConfig, error: BaseException | None, logs: Path) -> str:
         text = "went away by itself"
     elif isinstance(error, HubError):
         text = error.problem
+    elif isinstance(error, MCPError) and error.error.code == CONNECTION_CLOSED:
+        text = refusal(config) or "ended before it had answered"
     else:
         text = refusal(config) or " ".join(str(error).split()) or type(error).__name__
     last = _last_words(logs, config.name) if isinstance(config.transport, Stdio) else []

@@ -16,7 +16,7 @@ from mcp.types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from memento_server.pipes import host_pipes
-from memento_toolhub.tapped import Tapped
+from memento_toolhub.wire.tapped import Tapped
 
 _HALF = re.compile("[\ud800-\udfff]")
 Item = SessionMessage | Exception

@@ -14,7 +14,7 @@ def tools_file(given: Path | None, environment: Mapping[str, str] | None = None)
 
     None, which means that nothing is relayed, is also what the word "none" gives in either place.
     """
-    from memento_toolhub.importing import default_target
+    from memento_toolhub.config.importing import default_target
 
     named = str(given or (os.environ if environment is None else environment).get("MEMENTO_TOOLS") or "")
     if named:

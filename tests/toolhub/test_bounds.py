@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import CallToolResult
 
-from memento_toolhub.bounds import MOST_BLOB_BYTES, bound
-from memento_toolhub.results import ResultStore
+from memento_toolhub.trust.bounds import MOST_BLOB_BYTES, bound
+from memento_toolhub.trust.results import ResultStore
 
 IMAGE = {"type": "image", "data": "AAAA", "mimeType": "image/png"}
 LINK = {"type": "resource_link", "uri": "file:///x", "name": "x"}

@@ -14,11 +14,11 @@ from mcp.types import Implementation, Tool
 
 from memento_toolhub.backend import Backend
 from memento_toolhub.catalogue import Catalogue, Entry, search, tokens
-from memento_toolhub.config import BackendConfig, Expose, Pin, Stdio
-from memento_toolhub.connection import Connection
+from memento_toolhub.config.hub import BackendConfig, Expose, Pin, Stdio
 from memento_toolhub.names import LONGEST
-from memento_toolhub.pins import CHANGED_NOTE, Pins
-from memento_toolhub.profile import Profile
+from memento_toolhub.trust.pins import CHANGED_NOTE, Pins
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.profile import Profile
 
 OWN = ("plan_with_memory", "find_tools")
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_toolhub.config import BackendConfig, Expose, Http, HubConfig, Pin, Start, Stdio, load
+from memento_toolhub.config.hub import BackendConfig, Expose, Http, HubConfig, Pin, Start, Stdio, load
+from memento_toolhub.config.servernames import fit, server_names
 from memento_toolhub.errors import HubError
-from memento_toolhub.servernames import fit, server_names
 
 ENVIRONMENT = {"TOKEN": "s3cret", "HOME": "/home/ann", "USERPROFILE": "/home/ann"}
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.lowlevel
 
-from memento_toolhub.deadline import Deadline
+from memento_toolhub.wire.deadline import Deadline
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_toolhub import jsonc
-from memento_toolhub.dialects import entry_of, read_servers, transport_of
+from memento_toolhub.config import jsonc
+from memento_toolhub.config.dialects import entry_of, read_servers, transport_of
 from memento_toolhub.errors import HubError
 
 CLAUDE_DESKTOP = '{"globalShortcut": "", "mcpServers": {"fs": {"command": "npx", "args": ["-y", "x"]}}}'

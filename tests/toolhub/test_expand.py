@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memento_toolhub.config.expand import Expander, folder_of, masked, variable_of_input
 from memento_toolhub.errors import HubError
-from memento_toolhub.expand import Expander, folder_of, masked, variable_of_input
 
 FOLDER = Path("/srv/project")
 ENVIRONMENT = {"TOKEN": "s3cret", "EMPTY": "", "HOME": "/home/ann", "USERPROFILE": "/home/ann"}

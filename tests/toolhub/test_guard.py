@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from memento_toolhub.children import MARKER_VARIABLE, Children
-from memento_toolhub.guard import Guard, ProcFiles, PsutilProcesses
+from memento_toolhub.process.children import MARKER_VARIABLE, Children
+from memento_toolhub.process.guard import Guard, ProcFiles, PsutilProcesses
 from toolhub.processes import SERVERS, alive, all_gone, eventually, read_pids
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="job objects do the guard's work there")

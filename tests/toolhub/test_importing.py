@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_toolhub.config import BackendConfig, Http, Stdio, load
+from memento_toolhub.config.hub import BackendConfig, Http, Stdio, load
+from memento_toolhub.config.importing import Fate, ImportPlan, plan_import, write
+from memento_toolhub.config.portable import is_memento
 from memento_toolhub.errors import HubError
-from memento_toolhub.importing import Fate, ImportPlan, plan_import, write
-from memento_toolhub.portable import is_memento
 
 ENVIRONMENT = {"KEY": "k", "HOME": "/home/ann", "USERPROFILE": "/home/ann"}
 

@@ -9,7 +9,7 @@ import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from memento_toolhub.parked import ParkedCall, ParkingLot
+from memento_toolhub.wire.parked import ParkedCall, ParkingLot
 
 QUESTION = types.ListRootsRequest()
 

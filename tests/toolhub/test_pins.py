@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mcp.types import Tool, ToolAnnotations
 
 from memento_toolhub.errors import HubError
-from memento_toolhub.pins import CHANGED_NOTE, META_KEY, Pins, Status, definition, digest, mark
+from memento_toolhub.trust.pins import CHANGED_NOTE, META_KEY, Pins, Status, definition, digest, mark
 
 READ = Tool(
     name="read",
@@ -167,7 +167,7 @@ CHECKER = """
 import sys
 from pathlib import Path
 from mcp.types import Tool
-from memento_toolhub.pins import Pins
+from memento_toolhub.trust.pins import Pins
 pins = Pins(Path(sys.argv[1]))
 for number in range(15):
     pins.check("b", [Tool(name=f"{sys.argv[2]}-{number}", description="d", input_schema={"type": "object"})])

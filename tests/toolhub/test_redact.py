@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_toolhub.redact import REDACTED, bounded_json, redact
 from memento_toolhub.secrecy import is_secret_name, secret_spans
+from memento_toolhub.trust.redact import REDACTED, bounded_json, redact
 
 # Put together here so that no scanner takes this file for a leak.
 BODY = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1BcDeFgHiJkL"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_toolhub.results import ResultStore
+from memento_toolhub.trust.results import ResultStore
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_files_of_others_are_left_alone_and_old_unfinished_ones_are_not(folder: 
 KEEPER = """
 import sys
 from pathlib import Path
-from memento_toolhub.results import ResultStore
+from memento_toolhub.trust.results import ResultStore
 store = ResultStore(Path(sys.argv[1]), most_bytes=2_000)
 for number in range(150):
     data = bytes([number]) * 100

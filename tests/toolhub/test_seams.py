@@ -13,7 +13,7 @@ from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions, Server
 
 from memento_server.stdio import low_level
-from memento_toolhub.seams import announce_changes, host_connection
+from memento_toolhub.wire.seams import announce_changes, host_connection
 
 
 def served(mode: str, host: Any, announced: bool = True) -> Any:

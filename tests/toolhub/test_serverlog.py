@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from memento_toolhub.serverlog import FILES, ROTATE_AT, ServerLog, log_file, tail
+from memento_toolhub.process.serverlog import FILES, ROTATE_AT, ServerLog, log_file, tail
 
 WRITER = """
 import sys
 from pathlib import Path
-from memento_toolhub.serverlog import ServerLog
+from memento_toolhub.process.serverlog import ServerLog
 log = ServerLog(Path(sys.argv[1]), "shared")
 with open(log.sink.fileno(), "w", closefd=False) as stream:
     for number in range(15_000):

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-import uvicorn
 from mcp import Client
-from mcp.server.mcpserver import MCPServer
 from mcp.types import TextContent
-from starlette.requests import Request
 
-from memento_toolhub.children import Children
-from memento_toolhub.config import BackendConfig, Http, Stdio
+from memento_toolhub.config.hub import BackendConfig, Http, Stdio
 from memento_toolhub.errors import HubError
-from memento_toolhub.serverlog import tail
-from memento_toolhub.transport import open_transport
+from memento_toolhub.process.children import Children
+from memento_toolhub.process.serverlog import tail
+from memento_toolhub.process.transport import open_transport
 from toolhub.processes import SERVERS, all_gone, eventually, read_pids
 
 STUBBORN = str(SERVERS / "stubborn.py")
@@ -254,56 +249,3 @@ def test_a_header_that_cannot_be_sent_is_not_shown(tmp_path: Path) -> None:
 def test_an_entry_with_a_problem_says_it(tmp_path: Path) -> None:
     config = BackendConfig(name="odd", transport=None, problem="has no command; give it one")
     assert failing(config, tmp_path) == "odd: has no command; give it one"
-
-
-@asynccontextmanager
-async def http_server() -> AsyncGenerator[str]:
-    """A real server on loopback that shows the headers of a call and gives long results."""
-    server = MCPServer("remote", log_level="ERROR")
-
-    @server.tool()
-    def headers() -> str:
-        """The headers of the last request."""
-        return json.dumps(seen)
-
-    @server.tool()
-    def long(size: int) -> str:
-        """A long text."""
-        return "x" * size
-
-    seen: dict[str, str] = {}
-    app = server.streamable_http_app()
-
-    async def noting(scope: dict[str, object], receive: object, send: object) -> None:
-        if scope["type"] == "http":
-            seen.clear()
-            seen.update(Request(scope).headers)
-        await app(scope, receive, send)  # type: ignore[arg-type]
-
-    listening = uvicorn.Server(uvicorn.Config(noting, port=0, log_level=logging.CRITICAL))
-    task = asyncio.create_task(listening.serve())
-    while not listening.started:
-        await asyncio.sleep(0.01)
-    port = listening.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/mcp"
-    listening.should_exit = True
-    await task
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_http_headers_reach_the_server_and_a_long_result_comes_back(mode: str, tmp_path: Path) -> None:
-    async def run() -> None:
-        async with http_server() as url:
-            config = BackendConfig(name="remote", transport=Http(url=url, headers={"Authorization": SECRET}))
-            target = open_transport(config, tmp_path, chain="outer")
-            async with Client(target, mode=mode) as client:
-                shown = await client.call_tool("headers", {})
-                assert isinstance(shown.content[0], TextContent)
-                seen = json.loads(shown.content[0].text)
-                assert (seen["authorization"], seen["memento-chain"]) == (SECRET, "outer")
-                result = await client.call_tool("long", {"size": 2_000_000})
-                assert isinstance(result.content[0], TextContent)
-                assert len(result.content[0].text) == 2_000_000
-        assert list(tmp_path.iterdir()) == []
-
-    asyncio.run(run())

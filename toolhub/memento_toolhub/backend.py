@@ -16,9 +16,9 @@ from mcp.client._transport import Transport
 from mcp.shared.exceptions import MCPError
 
 from memento_toolhub.breaker import Breaker, State
-from memento_toolhub.config import BackendConfig, Http
-from memento_toolhub.connection import Connection, Hub
-from memento_toolhub.profile import Profile
+from memento_toolhub.config.hub import BackendConfig, Http
+from memento_toolhub.wire.connection import Connection, Hub
+from memento_toolhub.wire.profile import Profile
 
 logger = logging.getLogger(__name__)
 

@@ -16,14 +16,14 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from memento_toolhub.backend import Backend, UnavailableError, server_text
-from memento_toolhub.bounds import bound
-from memento_toolhub.connection import Connection
-from memento_toolhub.deadline import Deadline
-from memento_toolhub.forward import Forwarder, Result, TimedOutError
-from memento_toolhub.profile import Profile
-from memento_toolhub.redact import bounded_json
-from memento_toolhub.results import ResultStore
 from memento_toolhub.trace import Record, RelayedCall
+from memento_toolhub.trust.bounds import bound
+from memento_toolhub.trust.redact import bounded_json
+from memento_toolhub.trust.results import ResultStore
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.deadline import Deadline
+from memento_toolhub.wire.forward import Forwarder, Result, TimedOutError
+from memento_toolhub.wire.profile import Profile
 
 _KEPT_CHARS = 4000
 _LOOKED_AT = 2 * _KEPT_CHARS  # of any one text: looking for secrets in all of a long one would slow the calls down

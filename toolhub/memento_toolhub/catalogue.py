@@ -12,11 +12,11 @@ import anyio.to_thread
 from mcp import types
 
 from memento_toolhub.backend import Backend
-from memento_toolhub.config import Expose, Pin
-from memento_toolhub.connection import Connection
+from memento_toolhub.config.hub import Expose, Pin
 from memento_toolhub.errors import HubError
 from memento_toolhub.names import Names
-from memento_toolhub.pins import Pins, Status, mark
+from memento_toolhub.trust.pins import Pins, Status, mark
+from memento_toolhub.wire.connection import Connection
 
 logger = logging.getLogger(__name__)
 

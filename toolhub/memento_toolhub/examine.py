@@ -11,9 +11,9 @@ from mcp import Client, types
 from mcp.client._transport import Transport
 
 from memento_toolhub.catalogue import tokens
-from memento_toolhub.changes import first
-from memento_toolhub.config import BackendConfig
-from memento_toolhub.pins import Pins, Status
+from memento_toolhub.config.hub import BackendConfig
+from memento_toolhub.trust.pins import Pins, Status
+from memento_toolhub.wire.changes import first
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from memento_toolhub.backend import Backend, UnavailableError, server_text
 from memento_toolhub.catalogue import Catalogue
-from memento_toolhub.connection import Connection
-from memento_toolhub.deadline import Deadline
-from memento_toolhub.forward import Forwarder, Make, Result, TimedOutError
-from memento_toolhub.hosts import Hosts
 from memento_toolhub.reach import Reach
-from memento_toolhub.results import ResultStore
-from memento_toolhub.seams import host_connection
+from memento_toolhub.trust.results import ResultStore
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.deadline import Deadline
+from memento_toolhub.wire.forward import Forwarder, Make, Result, TimedOutError
+from memento_toolhub.wire.hosts import Hosts
+from memento_toolhub.wire.seams import host_connection
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from mcp.server import ServerRequestContext
 
-from memento_toolhub.flight import host_key
-from memento_toolhub.seams import host_connection
+from memento_toolhub.wire.flight import host_key
+from memento_toolhub.wire.seams import host_connection
 
 _MOST_HOSTS = 1000
 META_PLAN = "memento/plan_id"

@@ -16,10 +16,10 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from memento_toolhub.backend import LOOP, RELAY_EXTENSION, Backend, UnavailableError
-from memento_toolhub.config import BackendConfig, HubConfig, Start
-from memento_toolhub.connection import Connection
-from memento_toolhub.hosts import Hosts
-from memento_toolhub.profile import Profile, chain_of
+from memento_toolhub.config.hub import BackendConfig, HubConfig, Start
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.hosts import Hosts
+from memento_toolhub.wire.profile import Profile, chain_of
 
 logger = logging.getLogger(__name__)
 

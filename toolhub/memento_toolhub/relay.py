@@ -15,16 +15,16 @@ from memento_toolhub import own_tools
 from memento_toolhub.backend import Backend, UnavailableError
 from memento_toolhub.calls import Caller, Order, failed
 from memento_toolhub.catalogue import Catalogue, Entry, Rank, search
-from memento_toolhub.config import HubConfig
-from memento_toolhub.forward import Forwarder, Result
-from memento_toolhub.hosts import Hosts
+from memento_toolhub.config.hub import HubConfig
 from memento_toolhub.offers import Offers
-from memento_toolhub.pins import Pins
 from memento_toolhub.plans import OpenPlans
 from memento_toolhub.reach import Explain, Open, Reach
-from memento_toolhub.results import ResultStore
-from memento_toolhub.seams import announce_changes
 from memento_toolhub.trace import Record
+from memento_toolhub.trust.pins import Pins
+from memento_toolhub.trust.results import ResultStore
+from memento_toolhub.wire.forward import Forwarder, Result
+from memento_toolhub.wire.hosts import Hosts
+from memento_toolhub.wire.seams import announce_changes
 
 LIST_BUDGET_TOKENS = 4000
 """As long as the definitions of all tools stay below this, they are listed; beyond it they are searched."""

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mcp import Client
 
-from memento_toolhub.children import of_this_process
-from memento_toolhub.config import BackendConfig, Stdio
-from memento_toolhub.transport import open_transport
+from memento_toolhub.config.hub import BackendConfig, Stdio
+from memento_toolhub.process.children import of_this_process
+from memento_toolhub.process.transport import open_transport
 
 
 def copy() -> int:

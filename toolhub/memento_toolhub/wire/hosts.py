@@ -21,10 +21,10 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 
-from memento_toolhub.flight import Flight
-from memento_toolhub.forward import LOG_LEVEL, ask_host
-from memento_toolhub.profile import Profile, is_modern
-from memento_toolhub.seams import host_connection
+from memento_toolhub.wire.flight import Flight
+from memento_toolhub.wire.forward import LOG_LEVEL, ask_host
+from memento_toolhub.wire.profile import Profile, is_modern
+from memento_toolhub.wire.seams import host_connection
 
 logger = logging.getLogger(__name__)
 

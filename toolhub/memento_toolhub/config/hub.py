@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 
-from memento_toolhub.address import Http, Stdio, http_of, stdio_of
-from memento_toolhub.dialects import entry_of, read_servers, transport_of
+from memento_toolhub.config.address import Http, Stdio, http_of, stdio_of
+from memento_toolhub.config.dialects import entry_of, read_servers, transport_of
+from memento_toolhub.config.expand import Expander, folder_of
+from memento_toolhub.config.fields import Fields
+from memento_toolhub.config.servernames import server_names
 from memento_toolhub.errors import HubError
-from memento_toolhub.expand import Expander, folder_of
-from memento_toolhub.fields import Fields
-from memento_toolhub.servernames import server_names
 
 __all__ = ["BackendConfig", "Expose", "Http", "HubConfig", "Pin", "Start", "Stdio", "backend_of", "load"]
 

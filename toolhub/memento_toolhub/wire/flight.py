@@ -8,9 +8,9 @@ from typing import Any
 
 from mcp.server import ServerRequestContext
 
-from memento_toolhub.deadline import Deadline
-from memento_toolhub.parked import ParkedCall
-from memento_toolhub.seams import host_connection
+from memento_toolhub.wire.deadline import Deadline
+from memento_toolhub.wire.parked import ParkedCall
+from memento_toolhub.wire.seams import host_connection
 
 
 @dataclass(eq=False, slots=True)

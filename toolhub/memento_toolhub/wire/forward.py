@@ -13,12 +13,12 @@ from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp.shared.message import ServerMessageMetadata
 
-from memento_toolhub.connection import Connection
-from memento_toolhub.deadline import Deadline
-from memento_toolhub.flight import Flight, current
-from memento_toolhub.parked import ParkedCall, ParkingLot
-from memento_toolhub.profile import is_modern
-from memento_toolhub.seams import host_connection
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.deadline import Deadline
+from memento_toolhub.wire.flight import Flight, current
+from memento_toolhub.wire.parked import ParkedCall, ParkingLot
+from memento_toolhub.wire.profile import is_modern
+from memento_toolhub.wire.seams import host_connection
 
 # Deprecated features are relayed for as long as hosts and servers use them.
 warnings.filterwarnings("ignore", category=MCPDeprecationWarning, module=r"memento_toolhub\.")

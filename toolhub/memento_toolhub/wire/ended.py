@@ -8,7 +8,7 @@ from types import TracebackType
 
 from mcp.client._transport import Transport, TransportStreams
 
-from memento_toolhub.tapped import Tapped
+from memento_toolhub.wire.tapped import Tapped
 
 
 class WatchedTransport(AbstractAsyncContextManager[TransportStreams]):

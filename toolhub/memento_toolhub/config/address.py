@@ -10,10 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from memento_toolhub.dotenv import read_env_file
+from memento_toolhub.config.dotenv import read_env_file
+from memento_toolhub.config.expand import Expander, masked
+from memento_toolhub.config.fields import Fields
 from memento_toolhub.errors import HubError
-from memento_toolhub.expand import Expander, masked
-from memento_toolhub.fields import Fields
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
-from memento_toolhub.expand import REFERENCE, variable_of_input
+from memento_toolhub.config.expand import REFERENCE, variable_of_input
 from memento_toolhub.secrecy import is_secret_name, secret_spans
 
 _INPUT = re.compile(r"\$\{input:([\w.-]+)\}")

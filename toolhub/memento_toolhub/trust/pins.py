@@ -23,7 +23,7 @@ from typing import Any
 
 from mcp.types import Tool
 
-from memento_toolhub.pinbook import Book, Pin, PinFile
+from memento_toolhub.trust.pinbook import Book, Pin, PinFile
 
 META_KEY = "memento/pin"
 CHANGED_NOTE = "The definition of this tool has changed since it was approved."

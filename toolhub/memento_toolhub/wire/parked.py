@@ -15,7 +15,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 if TYPE_CHECKING:
-    from memento_toolhub.flight import Flight
+    from memento_toolhub.wire.flight import Flight
 
 _KEPT_S = 900.0
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from memento_toolhub import jsonc
-from memento_toolhub.config import backend_of
-from memento_toolhub.dialects import entry_of, read_servers, read_text, transport_of
+from memento_toolhub.config import jsonc
+from memento_toolhub.config.dialects import entry_of, read_servers, read_text, transport_of
+from memento_toolhub.config.expand import Expander, folder_of
+from memento_toolhub.config.hub import backend_of
+from memento_toolhub.config.portable import is_memento, plain_secrets, portable
+from memento_toolhub.config.servernames import server_names
 from memento_toolhub.errors import HubError
-from memento_toolhub.expand import Expander, folder_of
-from memento_toolhub.portable import is_memento, plain_secrets, portable
-from memento_toolhub.servernames import server_names
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 

@@ -16,10 +16,10 @@ from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
-from memento_toolhub.changes import Changes, first
-from memento_toolhub.ended import WatchedTransport
-from memento_toolhub.flight import Flight, attribute
-from memento_toolhub.profile import Profile, is_modern
+from memento_toolhub.wire.changes import Changes, first
+from memento_toolhub.wire.ended import WatchedTransport
+from memento_toolhub.wire.flight import Flight, attribute
+from memento_toolhub.wire.profile import Profile, is_modern
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from memento_toolhub import jsonc
+from memento_toolhub.config import jsonc
 from memento_toolhub.errors import HubError
 
 SECTIONS = (("mcpServers",), ("mcp_servers",), ("servers",), ("mcp", "servers"))

@@ -11,12 +11,12 @@ from mcp.client import stdio
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 
-from memento_toolhub.children import Children, of_this_process
-from memento_toolhub.config import BackendConfig, Http, Stdio
+from memento_toolhub.config.hub import BackendConfig, Http, Stdio
 from memento_toolhub.errors import HubError
-from memento_toolhub.junk import quieten, speaker
-from memento_toolhub.seams import read_whole_lines
-from memento_toolhub.serverlog import ServerLog
+from memento_toolhub.process.children import Children, of_this_process
+from memento_toolhub.process.junk import quieten, speaker
+from memento_toolhub.process.serverlog import ServerLog
+from memento_toolhub.process.whole_lines import read_whole_lines
 
 CHAIN_VARIABLE = "MEMENTO_CHAIN"
 CHAIN_HEADER = "Memento-Chain"

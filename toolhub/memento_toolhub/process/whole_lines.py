@@ -1,4 +1,4 @@
-"""The few places where the SDK has no public way yet; a test covers each, so that an update fails loudly."""
+"""Reading a child's long lines in time that grows with their length and not with its square."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ from typing import Any
 
 import anyio
 from mcp.client import stdio
-from mcp.server import ServerRequestContext
-from mcp.server.connection import Connection
-from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.server.models import InitializationOptions
 
-
-def host_connection(ctx: ServerRequestContext[Any, Any]) -> Connection:
-    """The host's connection: one for a whole session of the handshake era, one per request after it."""
-    return ctx.session._connection
-
-
-def announce_changes(server: Server[Any]) -> None:
-    """Tell hosts of the handshake era that lists may change; the SDK says so only where it is asked at each start."""
-    original = server.create_initialization_options
-
-    def options(
-        notification_options: NotificationOptions | None = None, *args: Any, **kwargs: Any
-    ) -> InitializationOptions:
-        return original(notification_options or NotificationOptions(True, True, True), *args, **kwargs)
-
-    server.create_initialization_options = options  # type: ignore[method-assign]
+_LONGEST_LINE = 256 * 1024 * 1024
 
 
 @cache
@@ -44,9 +25,6 @@ def read_whole_lines() -> None:
         return process
 
     stdio._create_platform_compatible_process = started
-
-
-_LONGEST_LINE = 256 * 1024 * 1024
 
 
 class _WholeLines:

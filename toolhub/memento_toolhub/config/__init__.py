@@ -1,0 +1,1 @@
+"""What a tools file may say, in every host's words."""

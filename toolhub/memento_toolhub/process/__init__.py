@@ -1,0 +1,1 @@
+"""Child processes: how servers are started, watched and ended, and what they say."""

@@ -1,0 +1,1 @@
+"""What comes from downstream servers is not trusted: pinned, redacted, bounded."""
