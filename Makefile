@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/memento demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 check: lint type layers sizes
 

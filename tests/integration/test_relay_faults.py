@@ -23,7 +23,7 @@ _BROKEN = {
     "deaf": backend("silent.py", "everything", connectTimeout=2),
     "mute": backend("silent.py", "initialize", connectTimeout=2),
     "secretive": backend("silent.py", "listing", connectTimeout=2),
-    "babbling": backend("garbage.py", "initialize"),
+    "babbling": backend("garbage.py", "initialize", connectTimeout=2),
     "raving": backend("garbage.py", "listing"),
     "unreachable": {"type": "http", "url": "http://127.0.0.1:9/mcp"},
 }

@@ -23,7 +23,7 @@ from memento_toolhub.wire.profile import Profile, chain_of
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_S = 8.0  # how long a listing waits for servers that are still starting
+_PATIENCE_S = 8.0  # how long listings wait for a server from its start on; a later one is announced
 _MEETING = ("notifications/initialized", "server/discover")
 
 Context = ServerRequestContext[Any, Any]
@@ -91,8 +91,8 @@ class Reach:
                 begun.append((backend, backend.begin(profile, self.tasks)))
             except UnavailableError as error:
                 logger.info("left out: %s", error)
-        with anyio.move_on_after(_PATIENCE_S):
-            for _, connection in begun:
+        for _, connection in begun:
+            with anyio.CancelScope(deadline=connection.begun_at + _PATIENCE_S):
                 await connection.ready.wait()
         for backend, connection in begun:
             if not connection.ready.is_set() and backend.name not in self.missed:

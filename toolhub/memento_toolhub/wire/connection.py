@@ -43,6 +43,7 @@ class Connection:
 
     Attributes:
         tools: the server's tools, all pages, in its order.
+        begun_at: when it was asked for, by the event loop's clock.
         error: why the connection ended, where it did not end on purpose.
         lost: whether the server went away by itself.
         ended: set once it is over.
@@ -66,6 +67,7 @@ class Connection:
         self.flights: list[Flight] = []
         self.error: BaseException | None = None
         self.lost = False
+        self.begun_at = anyio.current_time()
         self.ready = anyio.Event()
         self.ended = anyio.Event()
         self.client: Client | None = None
