@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from memento_memory.errors import MementoError
 from memento_server.settings import Settings
+from memento_toolhub.errors import HubError
 
 _PYTHON = (3, 11)
 
@@ -24,7 +25,7 @@ class Check:
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Python, SQLite, sqlite-vec, the embedding model, permissions, and the bank itself."""
+    """Python, SQLite, sqlite-vec, the embedding model, permissions, the bank itself, and the tools file."""
     checks = [
         _python(),
         _guarded("SQLite", _sqlite),
@@ -33,6 +34,7 @@ def examine(settings: Settings) -> list[Check]:
     ]
     checks.append(_folder(settings))
     checks.append(_guarded("bank", lambda: _bank(settings)))
+    checks.append(_guarded("tools file", _tools))
     return checks
 
 
@@ -40,7 +42,7 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
     """A check whose own failure is a finding."""
     try:
         return check()
-    except MementoError as error:
+    except (MementoError, HubError) as error:
         return Check(name, False, str(error), "see the message")
     except Exception as error:  # whatever breaks here is what the doctor is asked to find
         return Check(
@@ -119,3 +121,16 @@ def _bank(settings: Settings) -> Check:
         fix = "put a backup in its place, or export what can be read with `memento cases export` into a new bank"
         return Check("bank", False, "; ".join(problems[:3]), fix)
     return Check("bank", True, f"{settings.bank}: intact, {counts.total} cases, {counts.episodes} episodes")
+
+
+def _tools() -> Check:
+    from memento_server.tools_file import tools_file
+    from memento_toolhub.config.hub import load
+
+    file = tools_file(None)
+    if file is None:
+        return Check("tools file", True, "none, so nothing is relayed")
+    backends = load(file).backends
+    problems = [backend.problem for backend in backends if backend.enabled and backend.problem]
+    found = f"{file}, {len(backends)} servers" + "".join(f"; {problem}" for problem in problems)
+    return Check("tools file", not problems, found, "correct the file, then try the servers with: memento tools test")

@@ -40,6 +40,7 @@ def connection(*tools: Tool) -> Connection:
         cast(Any, None),
         client_info=Implementation(name="test", version="1"),
         on_met=lambda _: None,
+        uris=set(),
         legacy_only=False,
         connect_timeout=1.0,
     )

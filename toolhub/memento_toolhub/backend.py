@@ -17,7 +17,8 @@ from mcp.shared.exceptions import MCPError
 
 from memento_toolhub.breaker import Breaker, State
 from memento_toolhub.config.hub import BackendConfig, Http
-from memento_toolhub.wire.connection import Connection, Hub
+from memento_toolhub.wire.connection import Connection
+from memento_toolhub.wire.hub import Hub
 from memento_toolhub.wire.profile import Profile
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Backend:
         self._own_id = own_id
         self._explain = explain
         self._connections: dict[Profile, Connection] = {}
+        self._uris: dict[Profile, set[str]] = {}
         self._legacy_only = False
         self._loops = False
 
@@ -130,6 +132,7 @@ class Backend:
             self._hub,
             client_info=types.Implementation(name="memento", version=version("memento-cbr")),
             on_met=self._met,
+            uris=self._uris.setdefault(profile, set()),
             legacy_only=self._legacy_only,
             connect_timeout=self.config.connect_timeout,
         )

@@ -59,6 +59,10 @@ class Reach:
         """Get to work when hosts appear at a server, and be known to other relays."""
         server.extensions[RELAY_EXTENSION] = {"id": self._id}
         server.middleware.append(self._meet)
+        server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self._set_level)
+        server.add_notification_handler(
+            "notifications/roots/list_changed", types.NotificationParams, self._roots_changed
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -116,6 +120,21 @@ class Reach:
             for backend in self.backends.values()
             if backend.config.enabled and not backend.connections()
         ]
+
+    async def _set_level(self, ctx: Context, params: types.SetLevelRequestParams) -> types.EmptyResult:
+        self._hosts.set_level(ctx, params.level)
+        profile = Profile.of(ctx)
+        for backend in self.backends.values():
+            if (connection := backend.up(profile)) is not None:
+                await connection.set_level(params.level)
+        return types.EmptyResult()
+
+    async def _roots_changed(self, ctx: Context, _: types.NotificationParams) -> None:
+        profile = Profile.of(ctx)
+        for backend in self.backends.values():
+            connection = backend.up(profile)
+            if connection is not None and profile.roots:
+                await connection.roots_changed()
 
     async def _announce(self, backend: Backend, connection: Connection) -> None:
         await connection.ready.wait()

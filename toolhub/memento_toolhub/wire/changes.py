@@ -28,14 +28,18 @@ class Told(Protocol):
 
 
 class Changes:
-    """What one connection hears of changes, of lists (tools, prompts, resources) and of watched resources."""
+    """What one connection hears of changes, of lists (tools, prompts, resources) and of watched resources.
 
-    def __init__(self, name: str, hub: Told) -> None:
+    Args:
+        uris: the resources that are watched; kept by the caller, so that the next connection watches them too.
+    """
+
+    def __init__(self, name: str, hub: Told, uris: set[str]) -> None:
         self._name = name
         self._hub = hub
         self._dirty: set[str] = set()
         self._stirred = anyio.Event()
-        self._uris: set[str] = set()
+        self._uris = uris
         self._resubscribe = anyio.Event()
 
     def stir(self, kind: str) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from mcp import Client, types
@@ -19,23 +19,13 @@ from pydantic import TypeAdapter
 from memento_toolhub.wire.changes import Changes, first
 from memento_toolhub.wire.ended import WatchedTransport
 from memento_toolhub.wire.flight import Flight, attribute
+from memento_toolhub.wire.hub import Hub
 from memento_toolhub.wire.profile import Profile, is_modern
 
 logger = logging.getLogger(__name__)
 
 RAW: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
 _PAGES = 1000  # a server that pages for ever
-
-
-class Hub(Protocol):
-    """What a connection tells the relay."""
-
-    async def ask(self, flight: Flight, request: types.InputRequest) -> Any: ...
-    async def log(
-        self, flight: Flight | None, profile: Profile, params: types.LoggingMessageNotificationParams
-    ) -> None: ...
-    async def lists_changed(self, kind: str) -> None: ...
-    async def resource_updated(self, uri: str) -> None: ...
 
 
 class Connection:
@@ -58,6 +48,7 @@ class Connection:
         *,
         client_info: types.Implementation,
         on_met: Callable[[Connection], None],
+        uris: set[str],
         legacy_only: bool,
         connect_timeout: float,
     ) -> None:
@@ -73,7 +64,8 @@ class Connection:
         self.client: Client | None = None
         self._transport = transport
         self._hub = hub
-        self._changes = Changes(name, hub)
+        self._uris = uris
+        self._changes = Changes(name, hub, uris)
         self._info = client_info
         self._on_met = on_met
         self._connect_timeout = connect_timeout
@@ -95,6 +87,7 @@ class Connection:
                     self.client = client
                     self._on_met(self)
                     self.ready.set()
+                    await self._catch_up()
                     await self._stay(client)
             if self._scope.cancelled_caught and not self._stop.is_set():
                 self.error = TimeoutError(f"did not answer within {self._connect_timeout:g} s of being connected to")
@@ -173,7 +166,11 @@ class Connection:
 
     async def watch(self, uri: str, *, on: bool) -> None:
         """Subscribe to a resource, or no longer."""
-        if self.client is None or not self._changes.watch(uri, on=on) or self.modern:
+        if self._changes.watch(uri, on=on):
+            await self._subscribe(uri, on=on)
+
+    async def _subscribe(self, uri: str, *, on: bool) -> None:
+        if self.client is None or self.modern:  # in the stateless era the stream of changes says what is watched
             return
         request: Any = (
             types.SubscribeRequest(params=types.SubscribeRequestParams(uri=uri))
@@ -182,7 +179,31 @@ class Connection:
         )
         await self.client.session.send_request(request, RAW)
 
+    async def set_level(self, level: types.LoggingLevel) -> None:
+        """Tell the server which log messages are wanted; in the stateless era every request says so itself."""
+        if self.client is not None and not self.modern and self.capabilities.logging is not None:
+            request = types.SetLevelRequest(params=types.SetLevelRequestParams(level=level))
+            try:
+                await self.client.session.send_request(request, RAW)
+            except MCPError as error:
+                logger.info("%s: does not take the log level: %s", self.name, error)
+
+    async def roots_changed(self) -> None:
+        """Tell the server that the host's roots changed, which only the handshake era has a word for."""
+        if self.client is not None and not self.modern:
+            await self.client.session.send_roots_list_changed()
+
     # -- what the server says
+
+    async def _catch_up(self) -> None:
+        """Tell a server that was just connected what was said to the one before."""
+        if (level := self._hub.level(self.profile)) is not None:
+            await self.set_level(level)
+        for uri in sorted(self._uris):
+            try:
+                await self._subscribe(uri, on=True)
+            except MCPError as error:
+                logger.info("%s: does not tell of changes of %s: %s", self.name, uri, error)
 
     def _options(self) -> dict[str, Any]:
         profile = self.profile

@@ -45,11 +45,20 @@ class Hosts:
         self._bus = bus
         self._sessions: dict[Any, tuple[ServerSession, Profile]] = {}
         self._watched: dict[str, set[Any]] = {}
+        self._levels: dict[Profile, types.LoggingLevel] = {}
 
     def install(self, server: Server[Any]) -> None:
         """Get to know the hosts of a server."""
         server.middleware.append(self._meet)
-        server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self._set_level)
+
+    def level(self, profile: Profile) -> types.LoggingLevel | None:
+        """The log level that a host of this kind asked for last."""
+        return self._levels.get(profile)
+
+    def set_level(self, ctx: ServerRequestContext[Any, Any], level: types.LoggingLevel) -> None:
+        """Note the log level a host wants."""
+        host_connection(ctx).state[LOG_LEVEL] = level
+        self._levels[Profile.of(ctx)] = level
 
     async def ask(self, flight: Flight, request: types.InputRequest) -> Any:
         """Put a server's question to the host whose call it came up in."""
@@ -124,9 +133,3 @@ class Hosts:
         self._sessions.pop(connection, None)
         for uri in list(self._watched):
             self.unwatch(connection, uri)
-
-    async def _set_level(
-        self, ctx: ServerRequestContext[Any, Any], params: types.SetLevelRequestParams
-    ) -> types.EmptyResult:
-        host_connection(ctx).state[LOG_LEVEL] = params.level
-        return types.EmptyResult()
