@@ -27,7 +27,8 @@ def import_(
 ) -> None:
     """Take over the servers of a host's file; shows what it would do before anything is written."""
     from memento_server import console
-    from memento_toolhub.config.importing import default_target, plan_import, write
+    from memento_server.tools_file import default_target
+    from memento_toolhub.config.importing import plan_import, write
 
     target = (to or default_target()).expanduser().absolute()
     plan = plan_import(file.expanduser(), target)

@@ -14,10 +14,15 @@ def tools_file(given: Path | None, environment: Mapping[str, str] | None = None)
 
     None, which means that nothing is relayed, is also what the word "none" gives in either place.
     """
-    from memento_toolhub.config.importing import default_target
-
     named = str(given or (os.environ if environment is None else environment).get("MEMENTO_TOOLS") or "")
     if named:
         return None if named == NO_TOOLS else Path(named).expanduser().absolute()
     default = default_target()
     return default if default.exists() else None
+
+
+def default_target() -> Path:
+    """Memento's own tools file, whether it is there or not."""
+    import platformdirs
+
+    return platformdirs.user_config_path("memento", appauthor=False) / "tools.json"

@@ -80,7 +80,7 @@ def test_the_given_file_goes_before_the_environment_and_none_means_none(tmp_path
 
 def test_mementos_own_file_is_used_once_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "tools.json"
-    monkeypatch.setattr("memento_toolhub.config.importing.default_target", lambda: own)
+    monkeypatch.setattr("memento_server.tools_file.default_target", lambda: own)
     assert tools_file(None, {}) is None
     own.write_text("{}", encoding="utf-8")
     assert tools_file(None, {}) == own

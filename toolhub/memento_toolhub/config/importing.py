@@ -75,13 +75,6 @@ class ImportPlan:
         return tuple(item for item in self.items if item.fate is Fate.ADD)
 
 
-def default_target() -> Path:
-    """Memento's own file of downstream servers."""
-    import platformdirs
-
-    return platformdirs.user_config_path("memento", appauthor=False) / "tools.json"
-
-
 def plan_import(source: Path, target: Path, environment: Mapping[str, str] | None = None) -> ImportPlan:
     """What taking over a host's servers would do; nothing is written.
 
