@@ -14,6 +14,7 @@ import anyio
 import psutil
 import pytest
 from mcp import Client
+from mcp.client import advertise
 
 from integration.processes import PATIENCE_S, answer_of, serve_command, until
 from integration.relays import OWN_TOOLS, Entry, attempt, backend, change_announced, free_port, kept_in, tools_file
@@ -79,6 +80,22 @@ def test_hosts_of_both_eras_at_once_hear_that_a_server_has_added_a_tool(tmp_path
 
 async def _names(host: Client) -> list[str]:
     return [tool.name for tool in (await host.list_tools()).tools]
+
+
+def test_hosts_of_ever_new_kinds_do_not_make_ever_more_server_processes(tmp_path: Path) -> None:
+    async def work(url: str, memento: psutil.Process) -> None:
+        for kind in range(12):
+            extension = advertise("org.example/kind", {"number": kind})
+            async with Client(url, cache=None, read_timeout_seconds=PATIENCE_S, extensions=[extension]) as host:
+                assert "sound__echo" in await _names(host)
+                answer = answer_of(await host.call_tool("sound__echo", {"text": f"kind {kind}"}))
+                assert (answer.is_error, answer.text) == (False, f"kind {kind}")
+        with anyio.fail_after(PATIENCE_S):
+            while sum("echo.py" in " ".join(child.cmdline()) for child in memento.children()) > 8:
+                await anyio.sleep(0.05)
+
+    with _served(tmp_path, {"sound": backend("echo.py")}) as (process, url):
+        anyio.run(work, url, process)
 
 
 def test_hosts_keep_working_while_one_of_them_crashes_a_server(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from memento_toolhub.wire.profile import Profile
 
 logger = logging.getLogger(__name__)
 
+_MOST_CONNECTIONS = 8
+
 RELAY_EXTENSION = "io.github.memento/relay"
 """The extension under which a relay publishes its id, so that relays recognise themselves in a chain."""
 
@@ -125,6 +127,7 @@ class Backend:
             raise UnavailableError(f"{self.name}: {self.config.problem or self.error or 'is switched off'}")
         if self.breaker.state is State.OPEN:
             raise UnavailableError(f"{self.name}: {self.trouble}")
+        self._make_room()
         connection = Connection(
             self.name,
             profile,
@@ -180,6 +183,23 @@ class Backend:
             self._close_loop(connection)
         elif connection.error is not None or connection.lost:
             self.failed(self._explain(self.config, connection.error))
+
+    def _make_room(self) -> None:
+        """Hosts can declare any capabilities, with each request anew: only so many kinds of them are kept connected.
+
+        Raises:
+            UnavailableError: if every connection is in use.
+        """
+        if len(self._connections) < _MOST_CONNECTIONS:
+            return
+        idle = [connection for connection in self._connections.values() if connection.alive and not connection.flights]
+        if not idle:
+            raise UnavailableError(
+                f"{self.name}: hosts of {_MOST_CONNECTIONS} kinds use it already; try again when one has finished"
+            )
+        oldest = min(idle, key=lambda connection: connection.used_at)
+        del self._connections[oldest.profile]
+        oldest.stop()
 
     def _met(self, connection: Connection) -> None:
         self._legacy_only = connection.profile.modern and not connection.modern

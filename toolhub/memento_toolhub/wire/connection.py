@@ -33,7 +33,7 @@ class Connection:
 
     Attributes:
         tools: the server's tools, all pages, in its order.
-        begun_at: when it was asked for, by the event loop's clock.
+        begun_at: when it was asked for, by the event loop's clock; `used_at`, when a request was sent last.
         error: why the connection ended, where it did not end on purpose.
         lost: whether the server went away by itself.
         ended: set once it is over.
@@ -58,7 +58,7 @@ class Connection:
         self.flights: list[Flight] = []
         self.error: BaseException | None = None
         self.lost = False
-        self.begun_at = anyio.current_time()
+        self.begun_at = self.used_at = anyio.current_time()
         self.ready = anyio.Event()
         self.ended = anyio.Event()
         self.client: Client | None = None
@@ -137,6 +137,7 @@ class Connection:
             flight.deadline.alive()
             await flight.ctx.session.report_progress(progress, total, message)
 
+        self.used_at = anyio.current_time()
         self.flights.append(flight)
         try:
             result: dict[str, Any] = await self.client.session.send_request(request, RAW, progress_callback=on_progress)
