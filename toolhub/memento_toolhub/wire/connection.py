@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -10,15 +9,14 @@ from typing import Any
 
 import anyio
 from mcp import Client, types
-from mcp.client import advertise
 from mcp.client._transport import Transport
-from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
 from memento_toolhub.wire.changes import Changes, first
+from memento_toolhub.wire.ears import Ears
 from memento_toolhub.wire.ended import WatchedTransport
-from memento_toolhub.wire.flight import Flight, attribute
+from memento_toolhub.wire.flight import Flight
 from memento_toolhub.wire.hub import Hub
 from memento_toolhub.wire.profile import Profile, is_modern
 
@@ -66,22 +64,38 @@ class Connection:
         self._hub = hub
         self._uris = uris
         self._changes = Changes(name, hub, uris)
+        self._ears = Ears(hub, profile, self.flights, self._changes)
         self._info = client_info
         self._on_met = on_met
         self._connect_timeout = connect_timeout
         self._mode = "legacy" if legacy_only or not profile.modern else "auto"
         self._stop = anyio.Event()
+        self._stopped = False
         self._scope = anyio.CancelScope()
 
     # -- life
 
     async def run(self) -> None:
         """Connect, list the tools, and stay until stopped or cut off; never raises but on cancellation."""
+        try:
+            await self._live()
+            if self._refuses_the_handshake():
+                self._mode, self._stop, self._scope = "auto", anyio.Event(), anyio.CancelScope()
+                self.error, self.lost = None, False
+                await self._live()
+        finally:
+            self.client = None
+            self.ended.set()
+            self.ready.set()
+
+    async def _live(self) -> None:
         self._scope.deadline = anyio.current_time() + self._connect_timeout
         try:
             with self._scope:
                 target = WatchedTransport(self._transport(), self._cut_off)
-                async with Client(target, **self._options()) as client:
+                async with Client(
+                    target, **self._ears.options(), mode=self._mode, cache=None, client_info=self._info
+                ) as client:
                     self.tools = await self._list_tools(client)
                     self._scope.deadline = math.inf
                     self.client = client
@@ -93,13 +107,16 @@ class Connection:
                 self.error = TimeoutError(f"did not answer within {self._connect_timeout:g} s of being connected to")
         except* Exception as group:
             self.error = first(group)  # told by whoever asks for the connection
-        finally:
-            self.client = None
-            self.ended.set()
-            self.ready.set()
+
+    def _refuses_the_handshake(self) -> bool:
+        """Whether the server answered the handshake of the era before with an error: it may know the next one only."""
+        if self._stopped or self.ready.is_set() or self._mode != "legacy":
+            return False
+        return isinstance(self.error, MCPError) and self.error.error.code != types.CONNECTION_CLOSED
 
     def stop(self) -> None:
         """Ask the owner task to close the connection, or to give up connecting."""
+        self._stopped = True
         self._stop.set()
         if not self.ready.is_set():
             self._scope.cancel()
@@ -194,8 +211,6 @@ class Connection:
         if self.client is not None and not self.modern:
             await self.client.session.send_roots_list_changed()
 
-    # -- what the server says
-
     async def _catch_up(self) -> None:
         """Tell a server that was just connected what was said to the one before."""
         if (level := self._hub.level(self.profile)) is not None:
@@ -205,66 +220,6 @@ class Connection:
                 await self._subscribe(uri, on=True)
             except MCPError as error:
                 logger.info("%s: does not tell of changes of %s: %s", self.name, uri, error)
-
-    def _options(self) -> dict[str, Any]:
-        profile = self.profile
-        options: dict[str, Any] = {
-            "mode": self._mode,
-            "cache": None,
-            "message_handler": self._on_message,
-            "logging_callback": self._on_log,
-            "client_info": self._info,
-        }
-        if profile.sampling:
-            options["sampling_callback"] = self._on_sampling
-            options["sampling_capabilities"] = profile.sampling_capability
-        if profile.elicitation:
-            options["elicitation_callback"] = self._on_elicitation
-        if profile.roots:
-            options["list_roots_callback"] = self._on_roots
-        if profile.extensions:
-            options["extensions"] = [advertise(name, given) for name, given in json.loads(profile.extensions).items()]
-        return options
-
-    async def _on_sampling(self, _: ClientRequestContext, params: types.CreateMessageRequestParams) -> Any:
-        return await self._ask(types.CreateMessageRequest(params=params))
-
-    async def _on_elicitation(self, _: ClientRequestContext, params: types.ElicitRequestParams) -> Any:
-        return await self._ask(types.ElicitRequest(params=params))
-
-    async def _on_roots(self, _: ClientRequestContext) -> Any:
-        return await self._ask(types.ListRootsRequest())
-
-    async def _ask(self, request: types.InputRequest) -> Any:
-        flight = attribute(self.flights)
-        if flight is None:
-            return types.ErrorData(
-                code=types.INVALID_REQUEST,
-                message="the relay cannot tell which of several hosts this question is for; ask during one call only",
-            )
-        try:
-            with flight.deadline.held():
-                return await self._hub.ask(flight, request)
-        except MCPError as error:
-            return error.error
-
-    async def _on_log(self, params: types.LoggingMessageNotificationParams) -> None:
-        flight = attribute(self.flights)
-        if flight is not None:
-            flight.deadline.alive()
-        await self._hub.log(flight, self.profile, params)
-
-    async def _on_message(self, message: object) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
-            self._changes.stir("tools")
-        elif isinstance(message, types.PromptListChangedNotification):
-            self._changes.stir("prompts")
-        elif isinstance(message, types.ResourceListChangedNotification):
-            self._changes.stir("resources")
-        elif isinstance(message, types.ResourceUpdatedNotification):
-            await self._hub.resource_updated(str(message.params.uri))
-
-    # -- staying
 
     async def _list_tools(self, client: Client) -> list[types.Tool]:
         tools: list[types.Tool] = []
