@@ -109,13 +109,14 @@ def test_a_call_that_was_ended_says_so() -> None:
 
 def test_a_parked_call_is_found_once_and_only_by_its_handle() -> None:
     async def work() -> None:
-        lot, call, other = ParkingLot(), ParkedCall(), ParkedCall()
-        lot.park(call)
-        lot.park(other)
+        lot: ParkingLot[str] = ParkingLot()
+        call, other = ParkedCall(), ParkedCall()
+        lot.park(call, "one host")
+        lot.park(other, "another")
         assert call.handle != other.handle
-        assert [lot.find(handle) for handle in (None, "", "guess")] == [None, None, None]
-        assert lot.find(call.handle) is call
+        assert [lot.find(handle) for handle in ("", "guess")] == [None, None]
+        assert lot.find(call.handle) == (call, "one host")
         assert lot.find(call.handle) is None
-        assert lot.find(other.handle) is other
+        assert lot.find(other.handle) == (other, "another")
 
     anyio.run(work)

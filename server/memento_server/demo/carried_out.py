@@ -19,7 +19,7 @@ from rich.console import Console
 from memento_server.demo import view
 
 if TYPE_CHECKING:
-    from memento_server.demo.run import ToolClient
+    from memento_server.demo.tool_client import ToolClient
 
 
 @dataclass(frozen=True, slots=True)

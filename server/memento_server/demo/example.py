@@ -11,7 +11,7 @@ from rich.console import Console
 from memento_server.demo import view
 
 if TYPE_CHECKING:
-    from memento_server.demo.run import ToolClient
+    from memento_server.demo.tool_client import ToolClient
 
 
 def case_lines() -> list[str]:

@@ -15,7 +15,7 @@ from memento_memory.transfer import open_lines, read_case
 from memento_server.demo import view
 
 if TYPE_CHECKING:
-    from memento_server.demo.run import ToolClient
+    from memento_server.demo.tool_client import ToolClient
 
 HELD_OUT = 6
 

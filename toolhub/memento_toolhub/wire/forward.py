@@ -50,7 +50,7 @@ class Forwarder:
     """Sends requests on and builds the bridges between the eras."""
 
     def __init__(self) -> None:
-        self._lot = ParkingLot()
+        self._lot: ParkingLot[Flight] = ParkingLot()
 
     async def forward(
         self,
@@ -92,21 +92,16 @@ class Forwarder:
         state: str | None,
     ) -> Result:
         """The host is stateless, the server asks in mid-call: keep the call while the host fetches the answers."""
-        parked = self._lot.find(state)
-        if parked is None and state is not None:
-            raise MCPError(types.INVALID_PARAMS, "the call this answer is for is over; call again without requestState")
-        if parked is None:
-            parked = ParkedCall()
-            flight = parked.flight = Flight(ctx, deadline, parked)
-
-            async def work() -> dict[str, Any]:
-                with deadline.limit():
-                    return await _send(flight, connection, make, None, None)
-                raise TimedOutError(_why(deadline))
-
-            tasks.start_soon(parked.run, work)
+        if state is None:
+            parked, flight = self._begin(ctx, connection, make, deadline, tasks)
         else:
-            parked.flight.ctx = ctx
+            found = self._lot.find(state)
+            if found is None:
+                raise MCPError(
+                    types.INVALID_PARAMS, "the call this answer is for is over; call again without requestState"
+                )
+            parked, flight = found
+            flight.ctx = ctx
             parked.answer(answers or {})
         try:
             outcome = await parked.outcome()
@@ -114,8 +109,27 @@ class Forwarder:
             parked.scope.cancel()
             raise
         if isinstance(outcome, types.InputRequiredResult):
-            self._lot.park(parked)
+            self._lot.park(parked, flight)
         return outcome
+
+    def _begin(
+        self,
+        ctx: ServerRequestContext[Any, Any],
+        connection: Connection,
+        make: Make,
+        deadline: Deadline,
+        tasks: TaskGroup,
+    ) -> tuple[ParkedCall, Flight]:
+        parked = ParkedCall()
+        flight = Flight(ctx, deadline, parked)
+
+        async def work() -> dict[str, Any]:
+            with deadline.limit():
+                return await _send(flight, connection, make, None, None)
+            raise TimedOutError(_why(deadline))
+
+        tasks.start_soon(parked.run, work)
+        return parked, flight
 
 
 async def ask_host(flight: Flight, request: types.InputRequest) -> Any:

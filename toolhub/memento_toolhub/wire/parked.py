@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import anyio
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-if TYPE_CHECKING:
-    from memento_toolhub.wire.flight import Flight
+Waiting = TypeVar("Waiting")
 
 _KEPT_S = 900.0
 
@@ -26,11 +25,9 @@ class ParkedCall:
     Attributes:
         handle: what the host brings back with its answers.
         scope: cancel it to end the call.
-        flight: the request of the host that waits for it now.
     """
 
     def __init__(self) -> None:
-        self.flight: Flight
         self.handle = secrets.token_urlsafe(24)
         self.scope = anyio.CancelScope()
         self._news = anyio.Event()
@@ -82,22 +79,22 @@ class ParkedCall:
         return self._result
 
 
-class ParkingLot:
-    """The calls that wait for a host; one that never comes back is ended after a quarter of an hour."""
+class ParkingLot(Generic[Waiting]):
+    """The calls that wait for a host, each with who waits; one never asked for is ended after a quarter of an hour."""
 
     def __init__(self) -> None:
-        self._parked: dict[str, tuple[ParkedCall, float]] = {}
+        self._parked: dict[str, tuple[ParkedCall, Waiting, float]] = {}
 
-    def find(self, handle: str | None) -> ParkedCall | None:
+    def find(self, handle: str) -> tuple[ParkedCall, Waiting] | None:
         """The call a host comes back for, taken out of the lot."""
-        entry = self._parked.pop(handle, None) if handle else None
-        return entry[0] if entry else None
+        entry = self._parked.pop(handle, None)
+        return entry[:2] if entry else None
 
-    def park(self, call: ParkedCall) -> None:
+    def park(self, call: ParkedCall, waiting: Waiting) -> None:
         """Keep a call until its host comes back."""
         now = anyio.current_time()
-        for handle, (old, since) in list(self._parked.items()):
+        for handle, (old, _, since) in list(self._parked.items()):
             if now - since > _KEPT_S:
                 old.scope.cancel()
                 del self._parked[handle]
-        self._parked[call.handle] = (call, now)
+        self._parked[call.handle] = (call, waiting, now)
