@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from mcp import Client, StdioServerParameters
 
 from memento_memory.embedding import Embedder
+from memento_server.demo import carried_out
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +37,30 @@ def test_the_corrected_plan_leads_the_next_time_and_the_failure_is_a_warning(tol
     assert first["case_id"] not in before
     assert any(case["outcome"] == "failure" and "KeyError" in case["why"] for case in others)
     assert learned["after"]["draft_plan"]["adapted_from"] == first["case_id"]
+
+
+def test_a_plan_is_carried_out_with_relayed_tools_and_learned_from_the_trace(told: list[dict[str, Any]]) -> None:
+    (done,) = [part for part in told if "trace" in part]
+    assert [call["is_error"] for call in done["trace"]] == [False] * len(done["trace"])
+    assert f"the plan was drawn from {len(done['trace'])} tool calls" in done["recorded"]["changes"]
+    draft = done["again"]["draft_plan"]
+    assert draft["adapted_from"] == done["recorded"]["case_id"]
+    assert [step["tool"] for step in draft["plan"]] == [f"{call['server']}__{call['tool']}" for call in done["trace"]]
+
+
+@pytest.mark.parametrize("work", [carried_out._git, carried_out._notes])
+def test_the_work_of_the_demo_can_be_done_with_each_server_that_is_there(tmp_path: Path, work: Any) -> None:
+    chosen = work(tmp_path)
+    server = StdioServerParameters(
+        command=chosen.server["command"], args=chosen.server["args"], env=chosen.server.get("env")
+    )
+
+    async def run() -> None:
+        async with Client(server) as client:
+            for tool, arguments in chosen.calls:
+                assert not (await client.call_tool(tool, arguments)).is_error
+
+    anyio.run(run)
 
 
 def test_a_task_unlike_all_others_is_shown_nothing(told: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import sys
 import tempfile
 import time
@@ -67,19 +68,22 @@ def _fill(settings: Settings, lines: list[str], out: Console) -> ImportReport:
 
 
 @contextlib.asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[ToolClient]:
-    """Start the real server as a subprocess and speak to it over stdio."""
+async def connect(settings: Settings, room: Path | None = None) -> AsyncIterator[ToolClient]:
+    """Start the real server as a subprocess and speak to it over stdio.
+
+    Args:
+        room: where the relay keeps its logs and approved definitions, to leave the user's own alone.
+    """
     tools = str(settings.tools or "none")
     arguments = ["-m", "memento_server", "serve", "--bank", str(settings.bank), "--tools", tools]
-    parameters = StdioServerParameters(command=sys.executable, args=arguments, env=_passed_on())
+    parameters = StdioServerParameters(command=sys.executable, args=arguments, env=_passed_on(room))
     async with Client(stdio_client(parameters)) as client:
         yield ToolClient(client)
 
 
-def _passed_on() -> dict[str, str]:
-    import os
-
-    return {name: value for name, value in os.environ.items() if name.startswith(("MEMENTO_", "XDG_"))}
+def _passed_on(room: Path | None) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if name.startswith(("MEMENTO_", "XDG_"))}
+    return own | ({f"XDG_{kind}_HOME": str(room / kind.lower()) for kind in ("DATA", "STATE")} if room else {})
 
 
 async def _carry_out(settings: Settings, out: Console) -> dict[str, Any]:
@@ -87,7 +91,7 @@ async def _carry_out(settings: Settings, out: Console) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="memento-demo-", ignore_cleanup_errors=True) as folder:
         work = carried_out.choose(Path(folder))
         with carried_out.tools_file(Path(folder), work) as file:
-            async with connect(dataclasses.replace(settings, tools=file)) as client:
+            async with connect(dataclasses.replace(settings, tools=file), Path(folder)) as client:
                 return await carried_out.tell(client, work, out)
 
 
