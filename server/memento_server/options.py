@@ -15,13 +15,13 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 Bank = Annotated[
     Path | None,
-    typer.Option("--bank", help="The bank file. [env: MEMENTO_BANK; default: the user's data folder]"),
+    typer.Option("--bank", help="The bank file. (Or MEMENTO_BANK; else in the user's data folder.)"),
 ]
 Namespace = Annotated[
     str,
     typer.Option(
         "--namespace",
-        help="Keeps cases apart; 'project' names it after this project. [env: MEMENTO_NAMESPACE]",
+        help="Keeps cases apart; 'project' names it after this project. (Or MEMENTO_NAMESPACE.)",
     ),
 ]
 Tools = Annotated[

@@ -15,6 +15,8 @@ from mcp.types import (
     RootsListChangedNotification,
     SetLevelRequest,
     SetLevelRequestParams,
+    SubscribeRequest,
+    SubscribeRequestParams,
 )
 
 from integration.processes import serve_command
@@ -67,6 +69,19 @@ def test_a_server_hears_the_log_level_the_host_wants_even_when_it_starts_later(t
         await _until_heard(client, "logging/setLevel error")
         await _set_level(client, "debug")
         await _until_heard(client, "logging/setLevel debug")
+
+    told(tmp_path, work)
+
+
+def test_a_server_that_is_started_again_hears_which_resources_are_watched(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        await client.list_resources()
+        request = SubscribeRequest(params=SubscribeRequestParams(uri="pump://1"))
+        await client.session.send_request(request, EmptyResult)
+        await _until_heard(client, "resources/subscribe pump://1")
+        assert (await client.call_tool("attentive__crash", {})).is_error
+        await _until_heard(client, "resources/subscribe pump://1")
+        assert (await _heard(client)).count("initialize") == 1
 
     told(tmp_path, work)
 
