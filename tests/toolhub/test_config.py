@@ -242,3 +242,11 @@ def test_no_secret_is_in_the_error_about_a_broken_file(secret: str, breakage: st
             with pytest.raises(HubError) as it:
                 load(file, {})
             assert secret not in f"{it.value}{it.value!r}{it.value.__cause__!r}"
+
+
+def test_of_two_servers_with_one_prefix_only_the_first_is_used(tmp_path: Path) -> None:
+    entries = {"a": {"command": "x", "prefix": "b__"}, "b": {"command": "x"}, "c": {"command": "x", "prefix": ""}}
+    first, second, third = loaded(tmp_path, entries).backends
+    assert (first.problem, third.problem) == ("", "")
+    assert second.transport is None
+    assert 'a has the prefix "b__" too' in second.problem
