@@ -1,0 +1,50 @@
+-- Learned selection: what policies decided, what was learned from it, and what plans mean.
+
+-- What a policy saw and did when it chose a slate; the training data and the log for off-policy evaluation.
+CREATE TABLE decisions (
+    episode_key    INTEGER PRIMARY KEY REFERENCES episodes (key) ON DELETE CASCADE,
+    version        INTEGER NOT NULL,            -- of the value model in force; 0 is the prior
+    arm            TEXT NOT NULL CHECK (arm IN ('greedy', 'drawn', 'held_out')),
+    k              INTEGER NOT NULL,
+    alpha          REAL NOT NULL,
+    explore        REAL NOT NULL,
+    holdout        REAL NOT NULL,
+    log_propensity REAL,                        -- of the whole slate; NULL where the policy cannot tell
+    threshold      REAL NOT NULL,
+    void_value     REAL NOT NULL,
+    forced         INTEGER NOT NULL,
+    candidates     BLOB NOT NULL,
+    learned        BLOB                         -- what its outcome put into the value model, to take it out again
+);
+
+-- A new plan for a task whose plan failed: the steps of one trajectory.
+ALTER TABLE episodes ADD COLUMN previous INTEGER REFERENCES episodes (key) ON DELETE SET NULL;
+CREATE INDEX episodes_by_previous ON episodes (previous) WHERE previous IS NOT NULL;
+
+-- Versions of the value model. The one in force is named in meta ('value_version'); 0, the prior, is always there.
+CREATE TABLE value_models (
+    version    INTEGER PRIMARY KEY,
+    status     TEXT NOT NULL CHECK (status IN ('in_force', 'retired', 'rejected', 'demoted')),
+    schema     TEXT NOT NULL,                   -- names of the features, in order
+    layer      BLOB NOT NULL,                   -- the last layer, with every outcome learned so far
+    network    BLOB,                            -- trained by the slow learner; NULL for the fast learner alone
+    report     TEXT NOT NULL,                   -- JSON: how it was trained and judged
+    watch      TEXT NOT NULL DEFAULT '{}',      -- JSON: how it has done against similarity since
+    created_at REAL NOT NULL
+);
+
+-- Only one learner at a time may work on a bank.
+CREATE TABLE leases (
+    name       TEXT PRIMARY KEY,
+    holder     TEXT NOT NULL,
+    expires_at REAL NOT NULL
+) WITHOUT ROWID;
+
+ALTER TABLE case_vectors ADD COLUMN plan_embedding BLOB;  -- float32, unit length
+
+-- What plan the successes of a namespace lead to expect: a regression from tasks to plans, as far as it was fitted.
+CREATE TABLE expectations (
+    namespace TEXT PRIMARY KEY,
+    seq       INTEGER NOT NULL,                 -- entry of vector_log up to which cases are in it
+    state     BLOB NOT NULL
+) WITHOUT ROWID;
