@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint type layers sizes conformance format bench clean
+.PHONY: demo test check lint type layers sizes conformance format bench bench-learning clean
 
 demo: $(READY)
 	$(BIN)/memento demo
@@ -38,6 +38,10 @@ format: $(READY)
 # DATA=folder: measure retrieval and adaptation on the task sets there too.
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py $(if $(DATA),--data $(DATA))
+
+# DATA=folder: what learned selection earns on the tasks and outcomes there; PARTS="reuse stream" for some of it.
+bench-learning: $(READY)
+	$(BIN)/python -m benchmarks.learning.run $(if $(DATA),--data $(DATA)) $(PARTS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from memento_memory.plan import Plan, Subtask, parse_plan
     from memento_memory.retention import Report, Retained, Status
-    from memento_memory.selection.value import BetaValue, ValueModel
+    from memento_memory.selection.policy import Policy, PolicyName
     from memento_memory.trace import ToolCall
     from memento_memory.transfer import ImportReport, export_cases, import_cases
 
@@ -31,7 +31,7 @@ _HOME = {
     "errors": ("BankBusyError", "BankError", "InputError", "MementoError", "ModelMismatchError", "NotFoundError"),
     "plan": ("Plan", "Subtask", "parse_plan"),
     "retention": ("Report", "Retained", "Status"),
-    "selection.value": ("BetaValue", "ValueModel"),
+    "selection.policy": ("Policy", "PolicyName"),
     "trace": ("ToolCall",),
     "transfer": ("ImportReport", "export_cases", "import_cases"),
 }
@@ -40,7 +40,6 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "BankBusyError",
     "BankError",
-    "BetaValue",
     "Case",
     "CaseBank",
     "Episode",
@@ -52,6 +51,8 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "Plan",
+    "Policy",
+    "PolicyName",
     "Report",
     "Result",
     "Retained",
@@ -61,7 +62,6 @@ __all__ = [
     "Subtask",
     "Task",
     "ToolCall",
-    "ValueModel",
     "Verdict",
     "export_cases",
     "import_cases",

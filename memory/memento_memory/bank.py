@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from memento_memory import duplicates, retention, retrieval, upkeep
 from memento_memory.case import Case, Episode, Outcome, Slate, Task
 from memento_memory.embedding.supply import EmbedderSource, NoEmbedder
+from memento_memory.embeddings import LOAD_WAIT_S, Embeddings
 from memento_memory.errors import InputError
 from memento_memory.plan import Plan
 from memento_memory.retention import Report, Retained, new_id
 from memento_memory.retrieval import Query
-from memento_memory.selection.value import BetaValue, ValueModel
 from memento_memory.store import cases, episodes, stats, traces, vectors
 from memento_memory.store.database import Database
 from memento_memory.store.stats import Stats
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from memento_memory.embedding import ModelInfo
+    from memento_memory.desk import Desk
+    from memento_memory.selection.policy import Policy
     from memento_memory.store.codes import CodeCopy
 
 RETENTION_DAYS = 30.0
-_LOAD_WAIT_S = 10.0
 
 
 class CaseBank:
@@ -42,7 +42,8 @@ class CaseBank:
     Args:
         path: the bank file; made when there is none.
         embedders: source of the embedding model.
-        value_model: estimates Q(s, c).
+        policy: how cases are chosen; None is greedy.
+        seed: of the policy's chance; None takes a new one.
         clock: gives the time in seconds since the epoch.
 
     Raises:
@@ -54,14 +55,18 @@ class CaseBank:
         path: Path,
         embedders: EmbedderSource | None = None,
         *,
-        value_model: ValueModel | None = None,
+        policy: Policy | None = None,
+        seed: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = Database(path)
         self._embedders = embedders or NoEmbedder()
-        self._value_model = value_model or BetaValue()
+        self._embeddings = Embeddings(self._embedders)
+        self._policy = policy
+        self._seed = seed
         self._clock = clock
         self._copy: CodeCopy | None = None
+        self._desk: Desk | None = None
         self._searched = False
         self._keeping_up = threading.Lock()
         self._embedding = ThreadPoolExecutor(4, "memento-embedding")
@@ -92,17 +97,17 @@ class CaseBank:
         Raises:
             ModelMismatchError: if the bank's vectors are another model's.
         """
-        embedding = self._embedding.submit(self._embedded, task)
+        embedding = self._embedding.submit(self._embeddings.of, task)
         query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse)
         with self.database.reading() as db:
 
             def embedded() -> NDArray[np.float32] | None:
-                vector, info = embedding.result()
+                vector, _, info = embedding.result()
                 return vector if info is not None and vectors.is_bound(db, info) else None
 
             copy = self._code_copy() if self._searched else None  # making it takes longer than one search without it
             self._searched = True
-            return retrieval.retrieve(db, query, embedded, copy, self._value_model)
+            return retrieval.retrieve(db, query, embedded, copy, self._at_desk())
 
     def retain(self, report: Report) -> Retained:
         """Record an outcome: append a case, merge it into a near-duplicate or correct one; on disk on return.
@@ -110,8 +115,10 @@ class CaseBank:
         Raises:
             InputError: if the report cannot be used; nothing is changed.
         """
-        task = self.episode(report.plan_id).task if report.plan_id else report.task
-        vector, info = self._embedded(task) if task else (None, None)
+        episode = self.episode(report.plan_id) if report.plan_id else None
+        task = episode.task if episode else report.task
+        plan = report.plan or (episode.draft if episode else None)
+        vector, of_plan, info = self._embeddings.of(task, plan) if task else (None, None, None)
         with self.database.writing() as db:
             if info is not None and not vectors.admits(db, info):
                 vector = None  # the outcome is kept all the same; retrieval says what is wrong
@@ -119,7 +126,8 @@ class CaseBank:
             if vector is not None and retained.case and retained.before is None:
                 found = cases.by_id(db, retained.case.id)
                 assert found is not None
-                vectors.put(db, found[0], vector)
+                same = plan is not None and plan.skeleton == found[1].plan.skeleton
+                vectors.put(db, found[0], vector, of_plan if same else None)
         return retained
 
     def open_episode(
@@ -131,9 +139,17 @@ class CaseBank:
         namespace: str = "default",
         host: str = "",
         model: str = "",
+        previous: str = "",
     ) -> Episode:
-        """Write down what was asked and what was shown, so that an outcome can be tied to it."""
-        episode = Episode(new_id("p"), namespace, task, slate, draft, host=host, model=model, created_at=self._clock())
+        """Write down what was asked and what was shown, so that an outcome can be tied to it.
+
+        Args:
+            previous: plan_id of the failed attempt at the same task that this one follows.
+        """
+        now = self._clock()
+        episode = Episode(
+            new_id("p"), namespace, task, slate, draft, previous=previous, host=host, model=model, created_at=now
+        )
         with self.database.writing() as db:
             return episodes.open_(db, episode)
 
@@ -188,7 +204,8 @@ class CaseBank:
         Raises:
             InputError: if an equal case has been retained since.
         """
-        vector, info = self._embedded(self.case(case_id).task)
+        kept = self.case(case_id)
+        vector, plan, info = self._embeddings.of(kept.task, kept.plan)
         with self.database.writing() as db:
             key, case = cases.named(db, case_id)
             if case.forgotten_at is not None:
@@ -198,7 +215,7 @@ class CaseBank:
                     )
                 cases.set_forgotten(db, key, None)
                 if vector is not None and info is not None and vectors.admits(db, info):
-                    vectors.put(db, key, vector)
+                    vectors.put(db, key, vector, plan)
         return self.case(case_id)
 
     def purge(self, *, older_than_days: float = RETENTION_DAYS) -> int:
@@ -268,24 +285,24 @@ class CaseBank:
         if embedder is None or not self._keeping_up.acquire(blocking=False):
             return 0
         try:
-            done = upkeep.embed_pending(self.database, embedder, progress)
-            upkeep.calibrate(self.database, self._code_copy())
-            upkeep.trim(self.database)
-            return done
+            return upkeep.run(self.database, embedder, self._code_copy(), progress)
         finally:
             self._keeping_up.release()
 
     def reembed(self, progress: Progress | None = None) -> int:
         """Make all vectors anew with the model in use, going on where an earlier try was interrupted."""
-        embedder = self._embedders.get(wait=_LOAD_WAIT_S)
+        embedder = self._embedders.get(wait=LOAD_WAIT_S)
         if embedder is None:
             raise InputError("model", "the embedding model is not ready; run `memento doctor` to see why")
         upkeep.rebind(self.database, embedder)
         return self.embed_pending(progress)
 
-    def _embedded(self, task: Task) -> tuple[NDArray[np.float32] | None, ModelInfo | None]:
-        embedder = self._embedders.get(wait=_LOAD_WAIT_S)
-        return (None, None) if embedder is None else (embedder.embed([task.state])[0], embedder.info)
+    def _at_desk(self) -> Desk:
+        if self._desk is None:
+            from memento_memory.desk import Desk
+
+            self._desk = Desk(self._policy, self._seed, self._clock)
+        return self._desk
 
     def _code_copy(self) -> CodeCopy:
         if self._copy is None:

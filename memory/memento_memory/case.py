@@ -10,10 +10,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from memento_memory.errors import InputError
 from memento_memory.plan import Plan
 from memento_memory.text import normalised
+
+if TYPE_CHECKING:
+    from memento_memory.selection.decision import Decision
 
 _ENVIRONMENT_CHARS = 120
 
@@ -137,6 +141,11 @@ class Case:
         shown, used: how often it was on a slate, and how often it was said to have helped.
         created_at, updated_at: seconds since the epoch.
         forgotten_at: when it was forgotten, or None.
+        forgotten_reason: why, where it was not by hand.
+        quarantined_at: when it was taken out for being suspicious, or None; then it is forgotten as well.
+        confirmed: whether a person looked at it and found it in order.
+        pinned: whether it is never evicted.
+        decay: share of its counts that still holds, in (0, 1]; below 1 where tools of its plan changed or went.
     """
 
     id: str
@@ -154,11 +163,21 @@ class Case:
     created_at: float = 0.0
     updated_at: float = 0.0
     forgotten_at: float | None = None
+    forgotten_reason: str = ""
+    quarantined_at: float | None = None
+    confirmed: bool = False
+    pinned: bool = False
+    decay: float = 1.0
 
     @property
     def content_hash(self) -> str:
         """Equal for cases that would be merged: same namespace, same task and same plan skeleton."""
         return content_hash(self.namespace, self.task, self.plan)
+
+    @property
+    def record(self) -> float:
+        """What its own outcomes say of it, whatever the task: the mean of Beta(1 + successes, 1 + failures), decayed."""
+        return (1 + self.decay * self.successes) / (2 + self.decay * (self.successes + self.failures))
 
     def named(self, id: str) -> Case:
         """The same case under another id."""
@@ -185,7 +204,8 @@ class Shown:
     Attributes:
         similarity: fused similarity of the two tasks, in [0, 1].
         value: Q(s, c), the probability of success when this case is shown, in [0, 1].
-        propensity: log-probability of this case being drawn at this position under the policy, at most 0.
+        low, high: its 95 % interval; 0 and 1 where the slate was read back from the log.
+        reasons: what ranked it here, in plain words with the change of the logit each is worth, the largest first.
         repeat: whether its task is the very task asked about.
         used: whether it was said to have helped; None when nothing was said.
     """
@@ -193,7 +213,9 @@ class Shown:
     case: Case
     similarity: float
     value: float
-    propensity: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    reasons: tuple[tuple[str, float], ...] = ()
     repeat: bool = False
     used: bool | None = None
 
@@ -207,6 +229,8 @@ class Slate:
         policy: name of the policy that drew the slate.
         ranking: which legs of the hybrid search took part ("hybrid", or "lexical" while there are no vectors).
         failed_here: skeletons of the plans that failed on this very task.
+        void_value: Q of showing nothing, in [0, 1].
+        decision: what the policy saw and did; None where nothing was chosen, or it was read back from the log.
     """
 
     shown: tuple[Shown, ...] = ()
@@ -214,6 +238,8 @@ class Slate:
     policy: str = "greedy"
     ranking: str = "hybrid"
     failed_here: frozenset[str] = frozenset()
+    void_value: float = 0.5
+    decision: Decision | None = field(default=None, compare=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -232,6 +258,7 @@ class Episode:
         plan_drawn: whether the plan was drawn from the tool calls that were relayed for it.
         calls: how many were relayed in all; the first 500 are kept as its trace.
         case_id: the case its outcome went to, or "".
+        previous: plan_id of the attempt at the same task that this one follows, or "".
     """
 
     plan_id: str
@@ -244,6 +271,7 @@ class Episode:
     plan_drawn: bool = False
     calls: int = 0
     case_id: str = ""
+    previous: str = ""
     host: str = ""
     model: str = ""
     created_at: float = 0.0

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -20,6 +21,9 @@ from memento_memory.executed import drawn_plan, excused
 from memento_memory.plan import Plan
 from memento_memory.store import cases, episodes, traces
 from memento_memory.trace import ToolCall
+
+if TYPE_CHECKING:
+    from memento_memory.online import Lesson
 
 _EMPTY = 1e-9
 
@@ -62,6 +66,7 @@ class Retained:
         case: the case as it is now, or None when no plan is known to make one of.
         before: the same case as it was, or None when it is new.
         note: what the caller should know besides, in plain words, or "".
+        lesson: how it changed the values of the cases that were shown; None where nothing was learned from it.
     """
 
     status: Status
@@ -69,6 +74,7 @@ class Retained:
     case: Case | None
     before: Case | None = None
     note: str = ""
+    lesson: Lesson | None = None
 
 
 def new_id(prefix: str) -> str:
@@ -99,7 +105,9 @@ def retain(db: apsw.Connection, report: Report, cosines: Cosines, now: float) ->
     used_news = _mark_used(db, key, episode, report)
     if known == result and same_plan:
         if used_news:
-            return replace(_unchanged(db, episode, "noted which cases helped"), status=Status.UPDATED)
+            noted = _unchanged(db, episode, "noted which cases helped")
+            lesson = _learn(db, key, episode.result, report, now)
+            return replace(noted, status=Status.UPDATED, lesson=lesson)
         return _unchanged(db, episode, excuse, "this outcome was recorded before; nothing was counted twice")
     episodes.put_result(db, key, result, now)
     strongest = episodes.strongest(db, key)
@@ -109,8 +117,18 @@ def retain(db: apsw.Connection, report: Report, cosines: Cosines, now: float) ->
         return _unchanged(db, episode, excuse, kept)
     new = replace(episode, result=strongest, plan=plan, plan_drawn=drawn, recorded_at=now)
     retained = _apply(db, key, episode, new, report, cosines, now)
+    lesson = _learn(db, key, strongest, report, now)
     source = f"the plan was drawn from {_counted(calls)}" if drawn and not same_plan else ""
-    return replace(retained, note=_joined(excuse, source, retained.note))
+    return replace(retained, note=_joined(excuse, source, retained.note), lesson=lesson)
+
+
+def _learn(db: apsw.Connection, key: int, result: Result | None, report: Report, now: float) -> Lesson | None:
+    """Let the value model learn an outcome; work that was not planned here says nothing about showing cases."""
+    if not report.plan_id or result is None:
+        return None
+    from memento_memory import online  # brings NumPy
+
+    return online.learn(db, key, result, now)
 
 
 def _plan(

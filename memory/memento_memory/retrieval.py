@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from memento_memory.case import Case, Outcome, Shown, Slate, Task
+from memento_memory.case import Case, Outcome, Slate, Task
 from memento_memory.selection import fusion
 from memento_memory.selection.lexical import BankWords, Wording
-from memento_memory.selection.policy import ALPHA
-from memento_memory.selection.prior import BANDWIDTH, log_prior
-from memento_memory.selection.slate import choose
-from memento_memory.selection.value import NO_MEMORY, ValueModel
+from memento_memory.selection.slate import browse, choose
 from memento_memory.store import cases, meta, vectors, words
 from memento_memory.store.query import fetch_all
 
 if TYPE_CHECKING:
+    from memento_memory.desk import Desk
     from memento_memory.store.codes import CodeCopy
 
 CANDIDATES = 64
@@ -33,7 +31,7 @@ _FILTERED_CANDIDATES = 512
 _PROBES = 400
 _READ_A_PLACE, _FEWEST_READ = 8, 32  # candidates read for each place on the slate, and at least
 _FIRST_CALIBRATION = 16
-_REACH = BANDWIDTH * (1 - NO_MEMORY) / ALPHA  # how far below the threshold a sure success is still chosen
+_REACH = 0.1  # how far below the threshold a case may be for its value to bring it in
 
 Scores = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -71,18 +69,22 @@ class Legs:
     """Candidates with both scores, arrays of shape (n,); cosine is nan where there is no vector.
 
     Attributes:
-        is_hybrid: whether both legs took part, or words alone.
+        vector: embedding of the task; without it words alone took part.
+        wording: of the task, among the words of the bank.
     """
 
     keys: list[int]
     cosine: Scores
     lexical: Scores
-    is_hybrid: bool
+    vector: Vector | None
+    wording: Wording
+
+    @property
+    def is_hybrid(self) -> bool:
+        return self.vector is not None
 
 
-def retrieve(
-    db: apsw.Connection, query: Query, embedded: Embedded, copy: CodeCopy | None, value_model: ValueModel
-) -> Slate:
+def retrieve(db: apsw.Connection, query: Query, embedded: Embedded, copy: CodeCopy | None, desk: Desk) -> Slate:
     """Choose the slate for a task; run it inside a read transaction.
 
     Args:
@@ -92,46 +94,35 @@ def retrieve(
     legs = search(db, query.task.state, embedded, query.namespaces, limit, copy)
     similarity = fusion.fuse(legs.cosine, legs.lexical, dense_weight=dense_weight(db, query.namespaces))
     ranking = "hybrid" if legs.is_hybrid else "lexical"
-    if query.browse:
-        return _browse(db, query, legs.keys, similarity, value_model, ranking)
     threshold = fusion.USEFUL_FROM if legs.is_hybrid else fusion.USEFUL_FROM_BY_WORDS
-    # Reading a case takes longer than finding it, so those too far for any value to bring them in are not read. The
-    # same task in other characters than ASCII may look far, to words and model alike.
-    least = threshold - _REACH if query.task.state.isascii() else 0.0
-    best = np.argsort(-similarity, kind="stable")[: max(_READ_A_PLACE * query.k, _FEWEST_READ)]
-    found = cases.by_keys(db, [legs.keys[i] for i in best if similarity[i] >= least])
-    kept = [i for i, key in enumerate(legs.keys) if key in found]
-    slate = choose(
+    best = np.argsort(-similarity, kind="stable")
+    if query.browse and not query.is_filtered:
+        best = best[: query.k]
+    elif not query.browse:
+        # Reading a case takes longer than finding it, so those too far for any value to bring them in are not read.
+        # The same task in other characters than ASCII may look far, to words and model alike.
+        least = threshold - _REACH if query.task.state.isascii() else 0.0
+        best = best[: max(_READ_A_PLACE * query.k, _FEWEST_READ)]
+        best = best[similarity[best] >= least]
+    found = cases.by_keys(db, [legs.keys[i] for i in best])
+    kept = [i for i in best.tolist() if legs.keys[i] in found]
+    if query.browse:
+        kept = [i for i in kept if query.admits(found[legs.keys[i]])][: query.k]
+    sight = desk.sight(
+        db,
         query.task,
-        [found[legs.keys[i]] for i in kept],
+        [(legs.keys[i], found[legs.keys[i]]) for i in kept],
         similarity[kept],
-        k=query.k,
+        legs.cosine[kept],
+        legs.vector,
         threshold=threshold,
-        value_model=value_model,
-        ranking=ranking,
-        admits=query.admits,
+        namespaces=query.namespaces,
+        rarity=legs.wording.rarity,
     )
-    void = log_prior(similarity, threshold=threshold)[1]
-    return replace(slate, void_probability=float(np.exp(void)))
-
-
-def _browse(
-    db: apsw.Connection, query: Query, keys: list[int], similarity: Scores, value_model: ValueModel, ranking: str
-) -> Slate:
-    order = np.argsort(-similarity, kind="stable").tolist()
-    found = cases.by_keys(db, [keys[i] for i in (order if query.is_filtered else order[: query.k])])
-    best = [i for i in order if keys[i] in found and query.admits(found[keys[i]])][: query.k]
-    shown, scores = [found[keys[i]] for i in best], similarity[best]
-    values = value_model.values(query.task, shown, scores)
-    return Slate(
-        tuple(
-            Shown(case, float(score), float(value), repeat=case.task.is_same_as(query.task))
-            for case, score, value in zip(shown, scores, values, strict=True)
-        ),
-        0.0,
-        "browse",
-        ranking,
-    )
+    chooser = desk.chooser(db)
+    if query.browse:
+        return browse(sight, chooser, ranking=ranking)
+    return choose(sight, chooser, k=query.k, ranking=ranking, admits=query.admits)
 
 
 def search(
@@ -161,7 +152,8 @@ def search(
         keys,
         np.array([near.get(key, np.nan) for key in keys], np.float64),
         np.array([lexical[key] for key in keys], np.float64),
-        vector is not None,
+        vector,
+        wording,
     )
 
 

@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memento_memory import retrieval
+from memento_memory import expectations, retrieval
 from memento_memory.embedding import Embedder
-from memento_memory.store import vectors
+from memento_memory.store import cases, vectors
 from memento_memory.store.codes import CodeCopy
 from memento_memory.store.database import Database
 
 _BATCH = 256
 
 Progress = Callable[[int, int], None]
+
+
+def run(database: Database, embedder: Embedder, copy: CodeCopy, progress: Progress | None = None) -> int:
+    """Do all of it; returns how many cases got their vector.
+
+    Args:
+        progress: called with (done, total) cases after each batch.
+
+    Raises:
+        ModelMismatchError: if the bank's vectors are another model's.
+    """
+    done = embed_pending(database, embedder, progress)
+    embed_plans(database, embedder)
+    fit_expectations(database)
+    calibrate(database, copy)
+    trim(database)
+    return done
 
 
 def embed_pending(database: Database, embedder: Embedder, progress: Progress | None = None) -> int:
@@ -36,15 +53,41 @@ def embed_pending(database: Database, embedder: Embedder, progress: Progress | N
             rows, left = vectors.without_vector(db, _BATCH), vectors.count_without(db)
         if not rows:
             return done
-        matrix = embedder.embed([state for _, state in rows])
+        matrix = embedder.embed([state for _, state, _ in rows])
+        plans = embedder.embed([cases.plan_from_text(plan).text() for *_, plan in rows])
         with database.writing() as db:
             if not vectors.is_bound(db, embedder.info):
                 vectors.bind(db, embedder.info)
-            for (key, _), vector in zip(rows, matrix, strict=True):
-                vectors.put(db, key, vector)
+            for (key, *_), vector, plan in zip(rows, matrix, plans, strict=True):
+                vectors.put(db, key, vector, plan)
         done += len(rows)
         if progress:
             progress(done, done + left - len(rows))
+
+
+def embed_plans(database: Database, embedder: Embedder) -> None:
+    """Give the plans of cases that were embedded before plans were their vectors."""
+    while True:
+        with database.reading() as db:
+            rows = vectors.without_plan(db, _BATCH) if vectors.model_of(db) else []
+        if not rows:
+            return
+        plans = embedder.embed([cases.plan_from_text(plan).text() for _, plan in rows])
+        with database.writing() as db:
+            for (key, _), plan in zip(rows, plans, strict=True):
+                vectors.put_plan(db, key, plan)
+
+
+def fit_expectations(database: Database) -> None:
+    """Fit anew what plans are to be expected, for namespaces that have grown since the last time."""
+    with database.reading() as db:
+        stale = expectations.stale(db)
+    for namespace in stale:
+        with database.reading() as db:
+            fitted = expectations.fit(db, namespace)
+        if fitted is not None:
+            with database.writing() as db:
+                expectations.put(db, namespace, *fitted)
 
 
 def calibrate(database: Database, copy: CodeCopy) -> None:

@@ -16,7 +16,6 @@ from mcp.types import CallToolResult, TextContent
 from memento_memory.case import Case, Episode, Outcome, Shown, Slate
 from memento_memory.plan import Plan
 from memento_memory.retention import Retained, Status
-from memento_memory.selection.value import posterior_mean
 from memento_memory.text import cut, shown
 from memento_planner.adapt import Draft
 from memento_planner.brief import DATA_NOTICE, brief, why
@@ -116,7 +115,7 @@ def changes(retained: Retained) -> list[str]:
         if before.result.outcome is not case.result.outcome:
             said.append(f"its label changed from {before.result.outcome.value} to {case.result.outcome.value}")
     if case.result.outcome is not Outcome.UNKNOWN:
-        said.append(f"its value is {posterior_mean(case.successes, case.failures):.2f}")
+        said.append(f"its value is {case.record:.2f}")
     return said
 
 

@@ -126,7 +126,6 @@ def episode_json(episode: Episode, calls: Sequence[ToolCall] = ()) -> dict[str, 
                 "case_id": entry.case.id,
                 "similarity": entry.similarity,
                 "value": entry.value,
-                "log_propensity": entry.propensity,
                 "repeat": entry.repeat,
                 "used": entry.used,
             }

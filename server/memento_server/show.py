@@ -11,7 +11,6 @@ from rich.table import Table
 
 from memento_memory.case import Case, Outcome, Slate
 from memento_memory.plan import Plan
-from memento_memory.selection.value import posterior_mean
 from memento_memory.store.stats import Stats
 from memento_memory.text import shown
 from memento_planner.brief import why
@@ -73,7 +72,7 @@ def case(console: Console, found: Case) -> None:
         console.print(f"notes    {escape(shown(result.notes, 20_000))}")
     steps(console, found.plan)
     console.print(
-        f"value {posterior_mean(found.successes, found.failures):.2f} from {found.successes:.1f} success and "
+        f"value {found.record:.2f} from {found.successes:.1f} success and "
         f"{found.failures:.1f} failure, shown {found.shown}, used {found.used}",
         style="dim",
     )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from memento_memory.errors import InputError
-from memento_memory.selection.evaluation import Log, Target, contrast, evaluate, logged_target, void_target
+from memento_memory.selection.evaluation import Log, Target, contrast, evaluate, logged_target
+from memento_memory.selection.overlap import Lack
 from memory.worlds import EMPTY, World
 
 WORLD = World.seeded(7)
@@ -47,8 +48,7 @@ def test_the_contrast_of_memory_and_void_covers_the_truth():
     for seed in range(300):
         log, drawn = WORLD.log(np.log(held_out), 250, np.random.default_rng(seed))
         memory = drawn.target(BEHAVIOUR, GOOD_MODEL)
-        void = void_target(log, memory.predicted, GOOD_MODEL[drawn.kind, EMPTY])
-        answers.append(contrast(log, memory, void, resamples=500))
+        answers.append(contrast(log, memory, drawn.void(GOOD_MODEL), resamples=500))
     assert not any(answer.refusal for answer in answers)
     for name in ("snips", "dr"):
         assert 0.91 <= coverage(answers, truth, name) <= 0.985, name
@@ -71,7 +71,7 @@ def test_a_good_reward_model_narrows_the_interval(logs):
 
 def test_episodes_of_one_task_are_not_taken_for_independent():
     log, drawn = World.seeded(7, luck=3).log(BEHAVIOUR, 250, np.random.default_rng(0))
-    alone = Log(np.arange(len(log)), log.reward, log.propensity, log.is_void)
+    alone = Log(np.arange(len(log)), log.reward, log.propensity)
     by_task, by_row = (evaluate(each, drawn.target(BEHAVIOUR)).snips for each in (log, alone))
     assert by_task.high - by_task.low > 1.3 * (by_row.high - by_row.low)
 
@@ -95,14 +95,15 @@ def test_a_greedy_log_is_refused_for_another_policy_and_the_missing_exploration_
     assert answer.overlap.certain == 1
     assert "shown with certainty" in answer.refusal
     assert "exploration" in answer.refusal
+    assert answer.lack is Lack.CHANCE
     assert answer.ips is answer.snips is answer.dr is None
     assert not evaluate(log, logged_target(log)).refusal
 
 
 def test_memory_cannot_be_set_against_void_when_every_slate_had_cases():
-    log, _ = WORLD.log(greedy_table(WORLD.policy(2.0)), 250, np.random.default_rng(0))
-    assert not log.is_void.any()
-    answer = contrast(log, logged_target(log), void_target(log))
+    log, drawn = WORLD.log(greedy_table(WORLD.policy(2.0)), 250, np.random.default_rng(0))
+    assert EMPTY not in drawn.slate
+    answer = contrast(log, logged_target(log), drawn.void())
     assert answer.refusal.startswith("second policy: every slate")
     assert "hold-out" in answer.refusal
 
@@ -112,17 +113,18 @@ def test_a_share_of_hold_out_makes_that_contrast_answerable():
     mixture = np.log(0.8 * np.exp(greedy) + 1e-300)
     mixture[:, EMPTY] = np.log(0.2)
     log, drawn = WORLD.log(mixture, 250, np.random.default_rng(0))
-    answer = contrast(log, drawn.target(greedy), void_target(log))
+    answer = contrast(log, drawn.target(greedy), drawn.void())
     truth = WORLD.worth(greedy) - WORLD.chance.mean(0)[:, EMPTY].mean()
     assert not answer.refusal
     assert answer.snips.low <= truth <= answer.snips.high
     assert answer.snips.low > 0
+    assert answer.above > 0.99
 
 
 def test_too_few_tasks_and_too_little_overlap_are_refused_with_what_is_missing():
     few, drawn = WORLD.log(BEHAVIOUR, 12, np.random.default_rng(0))
     assert "18 more" in evaluate(few, drawn.target(BEHAVIOUR)).refusal
-    none = Log(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, bool))
+    none = Log(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     assert "outcomes of 0 tasks" in evaluate(none, logged_target(none)).refusal
     log, drawn = WORLD.log(BEHAVIOUR, 60, np.random.default_rng(1))
     answer = evaluate(log, drawn.target(WORLD.policy(4.0)))
@@ -132,17 +134,17 @@ def test_too_few_tasks_and_too_little_overlap_are_refused_with_what_is_missing()
 
 def test_propensities_that_cannot_be_right_are_noticed():
     log, drawn = WORLD.log(BEHAVIOUR, 250, np.random.default_rng(0))
-    wrong = Log(log.task, log.reward, log.propensity - 0.5, log.is_void)
+    wrong = Log(log.task, log.reward, log.propensity - 0.5)
     assert "must average 1" in evaluate(wrong, drawn.target(BEHAVIOUR)).refusal
 
 
 def test_arrays_that_do_not_fit_are_named():
     one = np.zeros(1)
     with pytest.raises(InputError, match="reward"):
-        Log(np.zeros(1, np.int64), np.array([np.nan]), one, np.zeros(1, bool))
+        Log(np.zeros(1, np.int64), np.array([np.nan]), one)
     with pytest.raises(InputError, match="propensity"):
-        Log(np.zeros(1, np.int64), one, np.array([0.1]), np.zeros(1, bool))
-    with pytest.raises(InputError, match="is_void"):
-        Log(np.zeros(1, np.int64), one, one, np.zeros(2, bool))
+        Log(np.zeros(1, np.int64), one, np.array([0.1]))
+    with pytest.raises(InputError, match="propensity"):
+        Log(np.zeros(1, np.int64), one, np.zeros(2))
     with pytest.raises(InputError, match="both or neither"):
-        evaluate(Log(np.zeros(1, np.int64), one, one, np.zeros(1, bool)), Target(one, predicted=one))
+        evaluate(Log(np.zeros(1, np.int64), one, one), Target(one, predicted=one))

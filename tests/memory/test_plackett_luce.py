@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from memento_memory.selection.plackett_luce import draw, log_probability, mixed, steps
+from memento_memory.selection.plackett_luce import Quotas, draw, log_probability, mixed, set_log_probability, steps
+from memento_memory.selection.policy import Pool
 
 some_logits = npst.arrays(np.float64, st.integers(0, 4), elements=st.floats(-4, 4))
 LOGITS = np.array([1.0, 0.2, -0.5, 0.4])
@@ -55,8 +56,33 @@ def test_the_steps_of_a_drawn_slate_sum_to_its_log_probability(logits, void, k, 
 
 
 def test_the_order_can_be_summed_out():
-    both = [math.exp(log_probability(LOGITS, 0, slate, 2)) for slate in ((0, 2), (2, 0))]
-    assert math.exp(log_probability(LOGITS, 0, (0, 2), 2, ordered=False)) == pytest.approx(sum(both))
+    quotas = Quotas(np.array([0, 1, 2, 0]), np.array([0, 0, 0, 3]))
+
+    def rule(drawn, case):
+        return quotas.open(drawn)[case]
+
+    for cases in ((), (1,), (0, 2), (1, 3), (2, 1, 3)):
+        for k in range(max(len(cases), 1), 4):
+            each = [log_probability(LOGITS, 0.3, slate, k, rule) for slate in permutations(cases)]
+            assert set_log_probability(LOGITS, 0.3, cases, k, quotas) == pytest.approx(np.logaddexp.reduce(each))
+
+
+@given(st.lists(st.integers(0, 3), min_size=5, max_size=5), st.permutations(range(5)))
+def test_quotas_are_those_of_the_pool_that_examples_are_chosen_from(plans, order):
+    plans, tasks, drawn = np.array(plans), np.array([0, 0, 0, 1, 1]), []
+    quotas, pool = Quotas(plans, tasks), Pool(np.zeros(5), plans, tasks)
+    for case in order:
+        allowed = quotas.open(drawn)
+        assert allowed.tolist() == [pool.allows(drawn, i) and i not in drawn for i in range(5)]
+        drawn += [case] if allowed[case] else []
+
+
+def test_forced_cases_come_first_and_cost_nothing():
+    quotas = Quotas(np.arange(4), np.arange(4))
+    several = [s for s in every_slate(4, 3) if s[:1] == (2,) and list(s[1:]) == sorted(s[1:])]
+    total = sum(math.exp(set_log_probability(LOGITS, 0.0, s, 3, quotas, forced=1)) for s in several)
+    assert total == pytest.approx(1)
+    assert set_log_probability(LOGITS, 0.0, (2, 0), 2, quotas, forced=2) == 0
 
 
 def test_a_slate_that_breaks_the_rules_has_no_probability():

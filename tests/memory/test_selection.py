@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from memento_memory.case import Outcome, Task, Verdict
-from memento_memory.selection.policy import greedy, logits
+from memento_memory.selection.plackett_luce import allow_all
+from memento_memory.selection.policy import greedy, softmax_logits
 from memento_memory.selection.prior import log_prior
-from memento_memory.selection.slate import choose
-from memento_memory.selection.value import BetaValue, posterior_mean
 from memory.making import FAILURE, SUCCESS, UNKNOWN, case, result
+from memory.seeing import THRESHOLD, slate_of
 
-THRESHOLD = 0.45
 TASK = Task("restart nginx", "prod")
 similarities = npst.arrays(np.float64, st.integers(0, 12), elements=st.floats(0, 1))
 counts = st.floats(0, 1e6)
@@ -39,34 +38,36 @@ def test_a_prior_without_width_and_a_policy_without_temperature_are_refused():
     with pytest.raises(ValueError, match="bandwidth"):
         log_prior(np.zeros(1), threshold=0.5, bandwidth=0)
     with pytest.raises(ValueError, match="alpha"):
-        logits(np.zeros(1), np.zeros(1), alpha=0)
+        softmax_logits(np.zeros(1), 0.5, np.zeros(1), 0.5, alpha=0)
     with pytest.raises(ValueError, match="shape"):
-        logits(np.zeros(1), np.zeros(2))
+        softmax_logits(np.zeros(1), 0.5, np.zeros(2), 0.5, alpha=1)
 
 
-@given(npst.arrays(np.float64, st.integers(1, 8), elements=st.floats(-10, 0)), st.floats(0.1, 10))
-def test_equal_values_leave_the_proportions_of_the_prior(prior, alpha):
-    scores = logits(prior, np.full_like(prior, 0.7), alpha=alpha)
-    np.testing.assert_allclose(scores - scores[0], prior - prior[0], atol=1e-9)
+@given(similarities, st.floats(0.1, 10))
+def test_equal_values_leave_the_proportions_of_the_prior(similarity, alpha):
+    prior, void = log_prior(similarity, threshold=THRESHOLD)
+    scores, of_void = softmax_logits(similarity, THRESHOLD, np.full_like(similarity, 0.7), 0.7, alpha)
+    np.testing.assert_allclose(scores - of_void, prior - void, atol=1e-9)
 
 
-@given(npst.arrays(np.float64, st.integers(0, 10), elements=st.integers(-3, 3).map(float)))
-def test_greedy_goes_from_best_to_worst_and_keeps_the_order_of_equals(scores):
-    order = greedy(scores)
-    assert order == sorted(range(len(scores)), key=lambda i: (-scores[i], i))
+@given(npst.arrays(np.float64, st.integers(0, 10), elements=st.integers(-3, 3).map(float)), st.integers(1, 10))
+def test_greedy_goes_from_best_to_worst_keeps_the_order_of_equals_and_stops_at_the_void_case(values, k):
+    order = sorted((i for i in range(len(values)) if values[i] > 0), key=lambda i: (-values[i], i))
+    assert greedy(values, 0.0, k, allow_all) == order[:k]
 
 
 @given(counts, counts, st.floats(0.1, 100))
-def test_a_value_is_a_probability_that_rises_with_success_and_falls_with_failure(successes, failures, more):
-    value = posterior_mean(successes, failures)
-    assert 0 < value < 1
-    assert posterior_mean(successes + more, failures) >= value >= posterior_mean(successes, failures + more)
-    assert posterior_mean(0, 0) == 0.5
+def test_a_record_is_a_probability_that_rises_with_success_and_falls_with_failure(successes, failures, more):
+    def record(good, bad):
+        return replace(case("c", "task"), successes=good, failures=bad).record
+
+    assert 0 < record(successes, failures) < 1
+    assert record(successes + more, failures) >= record(successes, failures) >= record(successes, failures + more)
+    assert record(0, 0) == 0.5
 
 
 def slate(candidates, similarity=0.8, k=4, task=TASK, **others):
-    scores = np.broadcast_to(np.asarray(similarity, float), len(candidates))
-    return choose(task, candidates, scores, k=k, threshold=THRESHOLD, value_model=BetaValue(), **others)
+    return slate_of(task, candidates, similarity, k=k, **others)
 
 
 def ids(chosen):
@@ -196,5 +197,6 @@ def test_every_slate_keeps_the_rules(scored, k):
     for entry in chosen.shown:
         assert entry.repeat == (entry.case.task == TASK)
         assert 0 < entry.value < 1
-        assert entry.propensity == 0
+        assert entry.low <= entry.value <= entry.high
+    assert chosen.decision.log_propensity == 0
     assert slate(candidates, similarity=[score for _, score in scored] or 0.5, k=k) == chosen

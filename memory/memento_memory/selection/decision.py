@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 
@@ -22,25 +23,66 @@ class Arm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """The n cases a slate's examples were chosen from; failures, which are only ever warnings, are not among them.
+
+    Attributes:
+        schema: names of the features, in order.
+        case_ids: n names.
+        similarity: with the task, in [0, 1], shape (n,).
+        value: Q(s, c) in [0, 1], shape (n,).
+        plan_group, task_group: equal numbers for equal plans and for equal tasks, shape (n,); a slate never holds a
+            plan twice, nor more than two plans of one task.
+        pair: phi(s, c), shape (n, d).
+        task: psi(s), shape (m,).
+        weights: of the last layer when the values were made, shape (m + d,).
+    """
+
+    schema: str
+    case_ids: tuple[str, ...]
+    similarity: Floats
+    value: Floats
+    plan_group: Groups
+    task_group: Groups
+    pair: Floats
+    task: Floats
+    weights: Floats
+
+    def to_bytes(self) -> bytes:
+        """A JSON line with names and groups, then the numbers as little-endian float32."""
+        groups = [self.plan_group.tolist(), self.task_group.tolist()]
+        head = {"schema": self.schema, "ids": self.case_ids, "groups": groups, "task": len(self.task)}
+        numbers = np.concatenate([self.similarity, self.value, self.task, self.weights, self.pair.ravel()])
+        return json.dumps(head, separators=(",", ":")).encode() + b"\n" + numbers.astype("<f4").tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Candidates:
+        """Read what `to_bytes` wrote."""
+        line, _, rest = data.partition(b"\n")
+        head = json.loads(line)
+        n, m = len(head["ids"]), head["task"]
+        numbers = np.frombuffer(rest, "<f4").astype(np.float64)
+        d = (len(numbers) - 2 * n - 2 * m) // (n + 1)
+        similarity, value, task, weights, pair = np.split(numbers, np.cumsum([n, n, m, m + d]))
+        plans, tasks = (np.array(group, np.int64) for group in head["groups"])
+        ids = tuple(head["ids"])
+        return cls(head["schema"], ids, similarity, value, plans, tasks, pair.reshape(n, d), task, weights)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """A draw from n candidates, none of them a warning.
+    """One choice of a slate.
 
     Attributes:
         version: of the value model in force; 0 is the prior.
-        k: most examples that could be drawn.
-        alpha: temperature of the drawn slates.
-        explore, holdout: shares of episodes drawn, and held out from memory.
-        log_propensity: of the slate under the mixture of all arms, at most 0; nan where the policy cannot tell.
+        k: most examples that could be shown.
+        alpha: temperature of drawn slates.
+        explore, holdout: shares of episodes whose slate is drawn, and that are held out from memory.
+        log_propensity: of the slate under all arms together, at most 0; None where the policy cannot tell.
         threshold: the similarity at which a case is as good as none.
         void_value: Q of showing none, in [0, 1].
-        case_ids: the candidates, n names.
-        drawn: indices of the examples shown, in order; warnings are not among them.
-        forced: how many of those were not drawn but belong on the slate whatever the policy.
-        similarity, value: of the candidates, in [0, 1], shape (n,).
-        plan_group, task_group: equal numbers for equal plans and equal tasks, shape (n,); a slate never holds a plan
-            twice, nor more than two plans of one task.
-        pair: phi(s, c), shape (n, d).
-        task: psi(s), shape (m,).
+        drawn: indices of the candidates that were shown, in order.
+        forced: how many of those, at the front, belong on the slate whatever the policy.
         vector: embedding of the task, shape (e,), empty where there is none.
     """
 
@@ -50,32 +92,10 @@ class Decision:
     alpha: float
     explore: float
     holdout: float
-    log_propensity: float
+    log_propensity: float | None
     threshold: float
     void_value: float
-    case_ids: tuple[str, ...]
     drawn: tuple[int, ...]
     forced: int
-    similarity: Floats
-    value: Floats
-    plan_group: NDArray[np.int64]
-    task_group: NDArray[np.int64]
-    pair: Floats
-    task: Floats
+    candidates: Candidates
     vector: Vectors
-
-    def to_bytes(self) -> bytes:
-        """The candidates, compactly: what does not go into columns of its own."""
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            ids=np.array(self.case_ids, dtype=np.str_),
-            drawn=np.array(self.drawn, np.int16),
-            similarity=self.similarity.astype(np.float32),
-            value=self.value.astype(np.float32),
-            groups=np.stack([self.plan_group, self.task_group]).astype(np.int16),
-            pair=self.pair.astype(np.float32),
-            task=self.task.astype(np.float32),
-            vector=self.vector.astype(np.float16),
-        )
-        return buffer.getvalue()

@@ -19,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.errors import InputError
+from memento_memory.selection.overlap import Lack, Overlap, refused
 
 Floats = NDArray[np.float64]
 
-LEAST_TASKS = 30
-LEAST_EFFECTIVE = 30.0
-_UNCOVERED = 0.05  # share of the target's slates that may lie outside the log
-_RESAMPLES = 2000
+RESAMPLES = 2000
 _CHUNK = 4_000_000  # resampled counts held at once
 _CERTAIN = -1e-9
 _SUSPECT = 0.99  # level of the mean weight's interval: wide, so that sound logs are hardly ever refused
@@ -39,16 +37,14 @@ class Log:
         task: a number for each task; episodes of equal tasks are resampled together.
         reward: r in [0, 1].
         propensity: log-probability of the whole slate, its end included, under the policy that drew it, at most 0.
-        is_void: whether the slate was empty.
     """
 
     task: NDArray[np.int64]
     reward: Floats
     propensity: Floats
-    is_void: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        for name in ("reward", "propensity", "is_void"):
+        for name in ("reward", "propensity"):
             if getattr(self, name).shape != self.task.shape:
                 raise InputError(
                     name, f"has shape {getattr(self, name).shape}, task {self.task.shape}; they must match"
@@ -87,47 +83,31 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
-    """How far the log bears on the target.
-
-    Attributes:
-        episodes, tasks: how many have a known outcome.
-        effective: Kish's effective number of tasks, (sum W)^2 / sum W^2 over the tasks' summed weights.
-        mean_weight: 1 where the log could have shown all that the target shows; below, the share that it could.
-        mean_weight_low, mean_weight_high: its interval at 0.99.
-        largest: share of the single heaviest task in all weight, in [0, 1].
-        certain: share of episodes whose slate was shown with probability one.
-    """
-
-    episodes: int
-    tasks: int
-    effective: float
-    mean_weight: float
-    mean_weight_low: float
-    mean_weight_high: float
-    largest: float
-    certain: float
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """The answer for one target policy, or for the difference of two.
 
     Attributes:
         ips, snips, dr: estimates; None where refused, and dr also where no reward model was given.
+        above: of a difference, the share of resamples in which it is above 0; by dr, or snips without it.
         refusal: why the log cannot answer and what is missing, in words; empty where it can.
+        lack: the same as a kind; None where it can.
     """
 
     overlap: Overlap
     ips: Estimate | None = None
     snips: Estimate | None = None
     dr: Estimate | None = None
+    above: float | None = None
     refusal: str = ""
+    lack: Lack | None = None
+
+    @property
+    def best(self) -> Estimate | None:
+        """The doubly robust estimate, or SNIPS where there was no reward model; None where refused."""
+        return self.dr or self.snips
 
 
-def evaluate(
-    log: Log, target: Target, *, level: float = 0.95, seed: int = 0, resamples: int = _RESAMPLES
-) -> Evaluation:
+def evaluate(log: Log, target: Target, *, level: float = 0.95, seed: int = 0, resamples: int = RESAMPLES) -> Evaluation:
     """Estimate the target's mean reward, or say why the log cannot tell.
 
     Args:
@@ -138,13 +118,13 @@ def evaluate(
     overlap = _overlap(log, sums, totals)
     refusal = refused(overlap)
     if refusal:
-        return Evaluation(overlap, refusal=refusal)
+        return Evaluation(overlap, refusal=refusal.reason, lack=refusal.lack)
     at, spread = _ratios(sums.by_task.sum(0)[None]), _ratios(totals)
     return Evaluation(overlap, *_estimates(at, spread, level, target.expected is not None))
 
 
 def contrast(
-    log: Log, target: Target, other: Target, *, level: float = 0.95, seed: int = 0, resamples: int = _RESAMPLES
+    log: Log, target: Target, other: Target, *, level: float = 0.95, seed: int = 0, resamples: int = RESAMPLES
 ) -> Evaluation:
     """Estimate by how much the target's mean reward exceeds the other's, on the same resampled tasks.
 
@@ -155,61 +135,21 @@ def contrast(
     overlaps = [_overlap(log, sums, total) for sums, total in zip(both, totals, strict=True)]
     refusals = [refused(overlap) for overlap in overlaps]
     weaker = min(overlaps, key=lambda overlap: overlap.effective)
-    if any(refusals):
-        sides = zip(("first policy", "second policy"), refusals, strict=True)
-        return Evaluation(weaker, refusal="; ".join(f"{side}: {why}" for side, why in sides if why))
+    found = [(side, why) for side, why in zip(("first policy", "second policy"), refusals, strict=True) if why]
+    if found:
+        words = "; ".join(f"{side}: {why.reason}" for side, why in found)
+        return Evaluation(weaker, refusal=words, lack=found[0][1].lack)
     first, second = (_ratios(sums.by_task.sum(0)[None]) for sums in both)
     spread = _ratios(totals[0]) - _ratios(totals[1])
     modelled = target.expected is not None and other.expected is not None
-    return Evaluation(weaker, *_estimates(first - second, spread, level, modelled))
-
-
-def void_target(log: Log, predicted: Floats | None = None, without: Floats | None = None) -> Target:
-    """The policy that never shows a case, to set against any other.
-
-    Args:
-        predicted: a model's reward for the logged slate, shape (n,).
-        without: its reward for an empty slate, shape (n,).
-    """
-    return Target(np.where(log.is_void, 0.0, -np.inf), predicted, without)
+    column = spread[:, 2 if modelled else 1]
+    above = float(np.mean(column > 0) + np.mean(column == 0) / 2)
+    return Evaluation(weaker, *_estimates(first - second, spread, level, modelled), above)
 
 
 def logged_target(log: Log, predicted: Floats | None = None, expected: Floats | None = None) -> Target:
     """The very policy that wrote the log: all weights are one."""
     return Target(log.propensity, predicted, expected)
-
-
-def refused(overlap: Overlap) -> str:
-    """Why a log with this overlap cannot tell, and what is missing; empty where it can."""
-    if overlap.tasks < LEAST_TASKS:
-        return (
-            f"outcomes of {overlap.tasks} tasks are recorded and at least {LEAST_TASKS} are needed; record the outcome "
-            f"of {LEAST_TASKS - overlap.tasks} more"
-        )
-    missing = f"{1 - overlap.mean_weight:.0%} of what this policy would show"
-    if overlap.certain == 1 and overlap.mean_weight < 1 - _UNCOVERED:
-        return (
-            f"every slate in the log was shown with certainty, and {missing} never was; switch a share of exploration "
-            f"or hold-out on and record outcomes for a while"
-        )
-    if overlap.mean_weight_high < 1 - _UNCOVERED:
-        return (
-            f"the log had next to no chance of showing {missing}; judge only the time since exploration or hold-out "
-            f"was on, raise its share, or judge a policy closer to the one in use"
-        )
-    if overlap.mean_weight_low > 1 + _UNCOVERED:
-        return (
-            f"the weights average {overlap.mean_weight:.2f} where they must average 1, so the propensities in the log "
-            f"are not those of the policy that drew it; leave out episodes logged with wrong ones"
-        )
-    if overlap.effective < LEAST_EFFECTIVE:
-        needed = int(np.ceil(overlap.tasks * LEAST_EFFECTIVE / max(overlap.effective, 1.0)))
-        return (
-            f"the {overlap.tasks} tasks count as {overlap.effective:.0f} for this policy, which differs from what was "
-            f"shown, and at least {LEAST_EFFECTIVE:.0f} are needed; record about {needed - overlap.tasks} more tasks, "
-            f"or judge a policy closer to the one in use"
-        )
-    return ""
 
 
 @dataclass(frozen=True, slots=True)

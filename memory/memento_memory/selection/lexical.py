@@ -33,6 +33,7 @@ class BankWords:
     cases: int
     mean_length: float  # words per case
     frequency: Callable[[str], int]  # in how many cases a word occurs, 0 for an unknown one
+    about: Callable[[str], int] | None = None  # the same as it was a little ago, which takes less time
 
 
 def words(text: str) -> list[str]:
@@ -83,8 +84,14 @@ class Wording:
     def __init__(self, text: str, bank: BankWords) -> None:
         asked = words(text)
         self._weights = {word: _weight(bank.frequency(word), bank.cases) for word in asked}
+        self._bank = bank
         self._mean_length = bank.mean_length
         self._own = _bm25(asked, self._weights, bank.mean_length)
+
+    def rarity(self, word: str) -> float:
+        """Inverse document frequency of a folded word among the bank's tasks, above 0."""
+        known = self._weights.get(word)
+        return _weight((self._bank.about or self._bank.frequency)(word), self._bank.cases) if known is None else known
 
     def similarity(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Similarities in [0, 1] of n texts, shape (n,)."""

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]
+ALTERNATIVES = 2  # cases of one task on one slate
 Allows = Callable[[Sequence[int], int], bool]
 """Whether a case may follow those already drawn. What it refuses once, it must refuse for every longer slate."""
 
@@ -25,8 +29,34 @@ def allow_all(_drawn: Sequence[int], _case: int) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The rule that a slate holds no plan twice and at most two cases of one task.
+
+    Attributes:
+        plan_group, task_group: equal numbers for equal plans and for equal tasks, shape (n,).
+    """
+
+    plan_group: Groups
+    task_group: Groups
+
+    def open(self, drawn: Sequence[int]) -> NDArray[np.bool_]:
+        """Which cases may follow those drawn, shape (n,)."""
+        allowed = np.ones(len(self.plan_group), np.bool_)
+        for place, i in enumerate(drawn):
+            allowed &= self.plan_group != self.plan_group[i]
+            if np.count_nonzero(self.task_group[list(drawn[:place])] == self.task_group[i]) == ALTERNATIVES - 1:
+                allowed &= self.task_group != self.task_group[i]
+        allowed[list(drawn)] = False
+        return allowed
+
+
 def draw(
-    logits: Floats, void: float, k: int, rng: np.random.Generator, allows: Allows = allow_all
+    logits: Floats,
+    void: float,
+    k: int,
+    rng: np.random.Generator,
+    allows: Allows = allow_all,
 ) -> tuple[list[int], list[float]]:
     """Draw a slate of at most k cases.
 
@@ -38,6 +68,12 @@ def draw(
         The drawn indices, best place first, and the log-probability of each step. Where the slate ended by drawing
         the void case there is one step more than there are cases: the steps sum to the slate's log-propensity.
     """
+    slate = sample(logits, void, k, rng, allows)
+    return slate, steps(logits, void, slate, k, allows)
+
+
+def sample(logits: Floats, void: float, k: int, rng: np.random.Generator, allows: Allows = allow_all) -> list[int]:
+    """Draw a slate of at most k cases, without saying how likely it was."""
     noisy = logits + rng.gumbel(size=logits.shape)
     end = void + float(rng.gumbel())
     slate: list[int] = []
@@ -46,7 +82,7 @@ def draw(
             break
         if allows(slate, i):
             slate.append(i)
-    return slate, steps(logits, void, slate, k, allows)
+    return slate
 
 
 def steps(logits: Floats, void: float, slate: Sequence[int], k: int, allows: Allows = allow_all) -> list[float]:
@@ -69,19 +105,48 @@ def steps(logits: Floats, void: float, slate: Sequence[int], k: int, allows: All
     return found
 
 
-def log_probability(
-    logits: Floats, void: float, slate: Sequence[int], k: int, allows: Allows = allow_all, *, ordered: bool = True
+def log_probability(logits: Floats, void: float, slate: Sequence[int], k: int, allows: Allows = allow_all) -> float:
+    """Log-probability of a slate drawn in this very order, at most 0."""
+    return sum(steps(logits, void, slate, k, allows))
+
+
+def set_log_probability(
+    logits: Floats, void: float, slate: Sequence[int], k: int, quotas: Quotas, forced: int = 0
 ) -> float:
-    """Log-probability of a slate, at most 0.
+    """Log-probability of a slate's cases in whatever order they are drawn, at most 0.
+
+    The chance of every subset is summed up from those one case smaller, 2^k terms in place of k!: what may still
+    follow depends on which cases are drawn, not on their order.
 
     Args:
-        ordered: False sums over all orders of the same cases. Where the order does not matter to the outcome, weights
-            made of these have the smaller variance.
+        forced: how many cases at the front of the slate are there before anything is drawn.
     """
-    if ordered:
-        return sum(steps(logits, void, slate, k, allows))
-    orders = [sum(steps(logits, void, order, k, allows)) for order in permutations(slate)]
-    return float(np.logaddexp.reduce(orders))
+    if len(slate) > k or len(set(slate)) < len(slate):
+        return -math.inf
+    first, rest = tuple(slate[:forced]), tuple(slate[forced:])
+    reached = np.full(2 ** len(rest), -math.inf)
+    reached[0] = 0.0
+    for mask in _by_size(len(rest)):
+        drawn = [*first, *(case for bit, case in enumerate(rest) if mask >> bit & 1)]
+        if len(drawn) == k or not math.isfinite(reached[mask]):
+            continue
+        allowed = quotas.open(drawn)
+        total = float(np.logaddexp.reduce(np.append(logits[allowed], void)))
+        if len(drawn) == len(slate):
+            return min(float(reached[mask]) + void - total, 0.0) if math.isfinite(total) else float(reached[mask])
+        for bit, case in enumerate(rest):
+            if not mask >> bit & 1 and allowed[case]:
+                after = mask | 1 << bit
+                reached[after] = np.logaddexp(reached[after], reached[mask] + logits[case] - total)
+    return min(float(reached[-1]), 0.0)
+
+
+@lru_cache(maxsize=32)
+def _by_size(count: int) -> tuple[int, ...]:
+    """All subsets of so many things as bit masks, smaller ones first."""
+    return tuple(
+        sum(1 << bit for bit in bits) for size in range(count + 1) for bits in combinations(range(count), size)
+    )
 
 
 def mixed(log_sampled: float, *, is_greedy: bool, is_void: bool, explore: float, holdout: float) -> float:

@@ -1,95 +1,200 @@
-"""From scored candidates to the slate that is shown: quotas, repeats, and nothing twice."""
+"""From candidates to the slate that is shown: examples to follow by the policy, and failures as warnings."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memento_memory.case import Case, Outcome, Shown, Slate, Task
-from memento_memory.selection.policy import greedy, logits
+from memento_memory.case import Case, Outcome, Shown, Slate
+from memento_memory.selection.decision import Arm, Candidates, Decision
+from memento_memory.selection.policy import Choice, Policy, Pool, choose_examples, greedy, numbered
 from memento_memory.selection.prior import log_prior
-from memento_memory.selection.value import NO_MEMORY, ValueModel
+from memento_memory.selection.sight import Sight
+from memento_memory.selection.value import SCHEMA, QFunction, Values, contributions
 from memento_memory.text import normalised
 
-_ALTERNATIVES = 2  # plans shown for one and the same task
-_FIRST = 1e3  # lifts the very task above all others, whatever its score
+Floats = NDArray[np.float64]
+
+_PLANS_OF_ONE_TASK = 2
+_REASONS = 3
+_DIGITS = 6  # below these, processes that came by different ways may differ
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """How slates are chosen: the value model in force, the policy and its source of chance."""
+
+    q: QFunction
+    policy: Policy
+    rng: np.random.Generator
 
 
 def choose(
-    task: Task,
-    candidates: Sequence[Case],
-    similarity: NDArray[np.float64],
+    sight: Sight,
+    chooser: Chooser,
     *,
     k: int,
-    threshold: float,
-    value_model: ValueModel,
     ranking: str = "hybrid",
     admits: Callable[[Case], bool] = lambda _: True,
 ) -> Slate:
     """Pick at most k cases that are worth more than showing none, examples to follow before warnings.
 
-    A case must beat the void case: its prior weight times exp(Q / alpha) must exceed the void's. Failures compete
-    among themselves by similarity alone, for they are shown as warnings and a low Q is what makes them that. At most
-    one case in four is a failure while there are other cases to show. A plan that failed on this very task is
-    never offered as an example to follow, plans that differ only in form are shown once, and of one task at most two
-    plans.
+    Examples are chosen by the policy. Failures compete among themselves by similarity alone, for they are shown as
+    warnings and a low value is what makes them that; at most one case in four is a failure while there are other
+    cases to show. What succeeded on this very task comes first. A plan that failed on this very task is never offered
+    as an example to follow, plans that differ only in form are shown once, and of one task at most two plans.
 
     Args:
-        similarity: fused similarity of each candidate, in [0, 1], shape (n,).
-        threshold: the similarity at which a case is as good as none.
         admits: whether a case may be shown; the others still tell what failed on this very task.
     """
-    if not candidates:
-        return Slate(ranking=ranking)
-    values = value_model.values(task, candidates, similarity)
-    prior, void = log_prior(similarity, threshold=threshold)
-    failed = np.array([case.result.outcome is Outcome.FAILURE for case in candidates])
-    scores = np.where(failed, prior, logits(prior, values))
-    void_scores = np.where(failed, void, logits(np.array([void]), np.array([NO_MEMORY]))[0])
-    own = (normalised(task.text), normalised(task.context))
-    repeats = [(normalised(c.task.text), normalised(c.task.context)) == own for c in candidates]
+    cases, values = sight.cases, chooser.q.values(sight)
+    repeats = np.array([case.task.is_same_as(sight.task) for case in cases], np.bool_)
+    outcomes = [case.result.outcome for case in cases]
     failed_here = frozenset(
-        c.plan.skeleton for c, again, bad in zip(candidates, repeats, failed, strict=True) if again and bad
+        c.plan.skeleton for c, again, o in zip(cases, repeats, outcomes, strict=True) if again and o is Outcome.FAILURE
+    )
+    examples = [
+        i
+        for i, case in enumerate(cases)
+        if outcomes[i] is Outcome.SUCCESS and case.plan.skeleton not in failed_here and admits(case)
+    ]
+    pool = _pool(sight, examples, repeats, values)
+    at_best = len(pool.forced) + len(greedy(values.mean[examples], values.void, k, pool.allows))
+    followed = {cases[i].plan.skeleton for i in examples}
+    warnings = _warnings(sight, repeats, k, at_best, lambda case: admits(case) and case.plan.skeleton not in followed)
+    room = k - len(warnings)
+    pool = replace(pool, forced=pool.forced[:room])
+    choice = choose_examples(
+        pool,
+        _of(values, examples),
+        room,
+        policy=chooser.policy,
+        threshold=sight.threshold,
+        q=chooser.q,
+        rng=chooser.rng,
+        warned=bool(warnings),
+    )
+    held_out = choice.arm is Arm.HELD_OUT
+    shown = [examples[i] for i in choice.drawn] + ([] if held_out else warnings)
+    return Slate(
+        tuple(_shown(sight, values, i, bool(repeats[i])) for i in shown),
+        float(np.exp(log_prior(sight.similarity, threshold=sight.threshold)[1])),
+        "held out" if held_out else chooser.policy.label,
+        ranking,
+        failed_here,
+        values.void,
+        _decision(sight, values, examples, pool, choice, chooser, room),
     )
 
-    order = greedy(scores + np.array(repeats) * _FIRST)
-    useful = [i for i in order if admits(candidates[i]) and (repeats[i] or scores[i] > void_scores[i])]
-    examples, warnings = _sorted_out(candidates, useful, failed_here)
-    shown = _within_quotas(examples, warnings, k, own_failure=bool(warnings) and repeats[warnings[0]])
-    entries = [
-        Shown(candidates[i], float(similarity[i]), float(values[i]), propensity=0.0, repeat=repeats[i]) for i in shown
-    ]
-    return Slate(tuple(entries), float(np.exp(void)), "greedy", ranking, failed_here)
+
+def browse(sight: Sight, chooser: Chooser, *, ranking: str) -> Slate:
+    """All the candidates in their order, with their values but without quotas or the void case."""
+    values = chooser.q.values(sight)
+    shown = (_shown(sight, values, i, case.task.is_same_as(sight.task)) for i, case in enumerate(sight.cases))
+    return Slate(tuple(shown), 0.0, "browse", ranking, void_value=values.void)
 
 
-def _sorted_out(
-    candidates: Sequence[Case], useful: Sequence[int], failed_here: frozenset[str]
-) -> tuple[list[int], list[int]]:
-    """Examples to follow and failures to avoid, without plans and tasks that would only repeat what is there."""
-    examples: list[int] = []
-    warnings: list[int] = []
-    seen: set[str] = set()
-    alternatives: Counter[tuple[str, str, Outcome]] = Counter()
-    for i in useful:
-        case = candidates[i]
-        outcome, skeleton = case.result.outcome, case.plan.skeleton
-        is_failure = outcome is Outcome.FAILURE
-        if outcome is Outcome.UNKNOWN or skeleton in seen or (not is_failure and skeleton in failed_here):
-            continue
-        same_task = (normalised(case.task.text), normalised(case.task.context), outcome)
-        if alternatives[same_task] == _ALTERNATIVES:
-            continue
-        alternatives[same_task] += 1
-        seen.add(skeleton)
-        (warnings if is_failure else examples).append(i)
-    return examples, warnings
+def _pool(sight: Sight, examples: Sequence[int], repeats: NDArray[np.bool_], values: Values) -> Pool:
+    """The examples with what may not be shown together; what worked on this very task is forced, by value."""
+    cases = [sight.cases[i] for i in examples]
+    similarity = sight.similarity[list(examples)]
+    plans = numbered([case.plan.skeleton for case in cases])
+    tasks = numbered([(normalised(case.task.text), normalised(case.task.context)) for case in cases])
+    free = Pool(similarity, plans, tasks)
+    again = [n for n, i in enumerate(examples) if repeats[i]]
+    forced: list[int] = []
+    for n in sorted(again, key=lambda n: -values.mean[examples[n]]):
+        if free.allows(forced, n):
+            forced.append(n)
+    return Pool(similarity, plans, tasks, tuple(forced))
 
 
-def _within_quotas(examples: list[int], warnings: list[int], k: int, *, own_failure: bool) -> list[int]:
+def _warnings(
+    sight: Sight, repeats: NDArray[np.bool_], k: int, examples: int, admits: Callable[[Case], bool]
+) -> list[int]:
     """One warning in four, more where examples leave room, and always that of a failure of this very task."""
-    room = min(max(k // 4, k - len(examples), own_failure and k > 1), (k + 1) // 2)
-    bad = warnings[:room]
-    return examples[: k - len(bad)] + bad
+    similar_enough = (sight.similarity > sight.threshold) | repeats
+    order = np.argsort(-(sight.similarity + repeats), kind="stable").tolist()
+    seen: set[str] = set()
+    found: list[int] = []
+    of_task: dict[tuple[str, str], int] = {}
+    for i in order:
+        case = sight.cases[i]
+        task = (normalised(case.task.text), normalised(case.task.context))
+        if case.result.outcome is not Outcome.FAILURE or not similar_enough[i] or not admits(case):
+            continue
+        if case.plan.skeleton in seen or of_task.get(task, 0) == _PLANS_OF_ONE_TASK:
+            continue
+        seen.add(case.plan.skeleton)
+        of_task[task] = of_task.get(task, 0) + 1
+        found.append(i)
+    own = bool(found) and bool(repeats[found[0]])
+    room = min(max(k // 4, k - examples, own and k > 1), (k + 1) // 2)
+    return found[:room]
+
+
+def _shown(sight: Sight, values: Values, i: int, repeat: bool) -> Shown:
+    return Shown(
+        sight.cases[i],
+        float(sight.similarity[i]),
+        round(float(values.mean[i]), _DIGITS),
+        round(float(values.low[i]), _DIGITS),
+        round(float(values.high[i]), _DIGITS),
+        tuple((words, round(by, 3)) for words, by in contributions(values.pair, values.weights, i)[:_REASONS]),
+        repeat,
+    )
+
+
+def _of(values: Values, rows: Sequence[int]) -> Values:
+    """The values of some of the candidates."""
+    at = list(rows)
+    return Values(
+        values.mean[at],
+        values.low[at],
+        values.high[at],
+        values.advantage[at],
+        values.void,
+        values.pair[at],
+        values.task,
+        values.weights,
+    )
+
+
+def _decision(
+    sight: Sight,
+    values: Values,
+    examples: Sequence[int],
+    pool: Pool,
+    choice: Choice,
+    chooser: Chooser,
+    room: int,
+) -> Decision:
+    at, policy = list(examples), chooser.policy
+    return Decision(
+        chooser.q.version,
+        choice.arm,
+        room,
+        policy.alpha,
+        policy.drawn_share,
+        policy.holdout,
+        choice.log_propensity,
+        sight.threshold,
+        values.void,
+        choice.drawn,
+        0 if choice.arm is Arm.HELD_OUT else len(pool.forced),
+        Candidates(
+            SCHEMA,
+            tuple(sight.cases[i].id for i in at),
+            pool.similarity,
+            values.mean[at],
+            pool.plan_group,
+            pool.task_group,
+            values.pair[at],
+            values.task,
+            values.weights,
+        ),
+        np.empty(0, np.float32) if sight.vector is None else sight.vector,
+    )

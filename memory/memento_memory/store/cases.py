@@ -15,7 +15,7 @@ from memento_memory.store.query import fetch_all, fetch_one
 
 _COLUMNS = (
     "key, id, namespace, task, context, plan, outcome, reward, evidence, notes, host, model, successes, failures, "
-    "shown, used, created_at, updated_at, forgotten_at, "
+    "shown, used, created_at, updated_at, forgotten_at, forgotten_reason, quarantined_at, confirmed, pinned, decay, "
     "(SELECT json_group_array(tag) FROM case_tags WHERE case_key = cases.key)"
 )
 ACTIVE = "forgotten_at IS NULL"
@@ -53,7 +53,8 @@ def _case(row: tuple[Any, ...]) -> tuple[int, Case]:
         successes,
         failures,
     ) = row[:14]
-    shown, used, created_at, updated_at, forgotten_at, tags = row[14:]
+    shown, used, created_at, updated_at, forgotten_at = row[14:19]
+    reason, quarantined_at, confirmed, pinned, decay, tags = row[19:]
     case = Case(
         id=id_,
         namespace=namespace,
@@ -70,6 +71,11 @@ def _case(row: tuple[Any, ...]) -> tuple[int, Case]:
         created_at=created_at,
         updated_at=updated_at,
         forgotten_at=forgotten_at,
+        forgotten_reason=reason,
+        quarantined_at=quarantined_at,
+        confirmed=bool(confirmed),
+        pinned=bool(pinned),
+        decay=decay,
     )
     return key, case
 
@@ -181,9 +187,40 @@ def add_tags(db: apsw.Connection, key: int, tags: Sequence[str]) -> None:
         db.execute("INSERT OR IGNORE INTO case_tags (tag, case_key) VALUES (?, ?)", (tag, key))
 
 
-def set_forgotten(db: apsw.Connection, key: int, at: float | None) -> None:
-    """Lay or lift a tombstone; triggers keep the indexes in step."""
-    db.execute("UPDATE cases SET forgotten_at = ? WHERE key = ?", (at, key))
+def set_forgotten(db: apsw.Connection, key: int, at: float | None, reason: str = "") -> None:
+    """Lay or lift a tombstone; triggers keep the indexes in step.
+
+    What is brought back from quarantine counts as confirmed, and what is brought back after an eviction is pinned:
+    otherwise the next curation would take it out again.
+    """
+    db.execute(
+        "UPDATE cases SET forgotten_at = :at, forgotten_reason = :reason, quarantined_at = NULL,"
+        " confirmed = confirmed OR (:at IS NULL AND quarantined_at IS NOT NULL),"
+        " pinned = pinned OR (:at IS NULL AND forgotten_reason GLOB 'evicted*') WHERE key = :key",
+        {"at": at, "reason": reason, "key": key},
+    )
+
+
+def quarantine(db: apsw.Connection, key: int, at: float, reason: str) -> None:
+    """Take a case out of every index and keep it until it is confirmed (brought back) or forgotten by hand."""
+    db.execute(
+        "UPDATE cases SET forgotten_at = ?, quarantined_at = ?, forgotten_reason = ? WHERE key = ?",
+        (at, at, reason, key),
+    )
+
+
+def pin(db: apsw.Connection, key: int, pinned: bool) -> None:
+    """Keep a case from eviction, or no longer."""
+    db.execute("UPDATE cases SET pinned = ? WHERE key = ?", (pinned, key))
+
+
+def quarantined(db: apsw.Connection, namespaces: Sequence[str] = ()) -> list[tuple[int, Case]]:
+    """The cases in quarantine, latest first."""
+    where = "AND namespace IN (SELECT value FROM json_each(?))" if namespaces else ""
+    sql = (
+        f"SELECT {_COLUMNS} FROM cases WHERE quarantined_at IS NOT NULL {where} ORDER BY quarantined_at DESC, key DESC"
+    )
+    return list(map(_case, fetch_all(db, sql, (json.dumps(list(namespaces)),) if namespaces else ())))
 
 
 def remove(db: apsw.Connection, key: int) -> None:
@@ -192,8 +229,8 @@ def remove(db: apsw.Connection, key: int) -> None:
 
 
 def purge(db: apsw.Connection, before: float) -> int:
-    """Delete for good what was forgotten before this time; return how many cases."""
-    db.execute("DELETE FROM cases WHERE forgotten_at < ?", (before,))
+    """Delete for good what was forgotten before this time, but for quarantined cases; return how many."""
+    db.execute("DELETE FROM cases WHERE forgotten_at < ? AND quarantined_at IS NULL", (before,))
     return int(db.changes())
 
 

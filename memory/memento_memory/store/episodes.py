@@ -17,16 +17,17 @@ from memento_memory.store.query import fetch_all, fetch_number, fetch_one
 _COLUMNS = (
     "key, plan_id, namespace, task, context, policy, ranking, void_probability, draft, plan, outcome, reward, "
     "evidence, notes, (SELECT id FROM cases WHERE cases.key = case_key), host, model, created_at, recorded_at, "
-    "plan_drawn, calls"
+    "plan_drawn, calls, (SELECT plan_id FROM episodes before WHERE before.key = episodes.previous)"
 )
 
 
-def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int]) -> int:
-    """Append an episode with its slate, whose cases have these row keys, and count the showings."""
+def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int | None]) -> int:
+    """Append an episode with its slate, whose cases have these row keys (None: gone), and count the showings."""
     slate = episode.slate
     db.execute(
         "INSERT INTO episodes (plan_id, namespace, task, context, policy, ranking, void_probability, draft, host,"
-        " model, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " model, created_at, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT key FROM episodes WHERE plan_id = ?))",
         (
             *(episode.plan_id, episode.namespace, episode.task.text, episode.task.context),
             *(slate.policy, slate.ranking, slate.void_probability),
@@ -35,30 +36,35 @@ def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int]) -> 
                 episode.host,
                 episode.model,
                 episode.created_at,
+                episode.previous,
             ),
         ),
     )
     key = db.last_insert_rowid()
     for position, (entry, case_key) in enumerate(zip(slate.shown, shown_keys, strict=True)):
         db.execute(
-            "INSERT INTO slates (episode_key, position, case_id, case_key, similarity, value, propensity, repeat)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(key, position, entry.case.id, case_key),
-                *(entry.similarity, entry.value, entry.propensity, entry.repeat),
-            ),
+            "INSERT INTO slates (episode_key, position, case_id, case_key, similarity, value, repeat)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*(key, position, entry.case.id, case_key), *(entry.similarity, entry.value, entry.repeat)),
         )
-    if shown_keys:
-        cases.count_shown(db, shown_keys)
+    if slate.decision is not None:
+        from memento_memory.store import decisions  # brings NumPy
+
+        decisions.put(db, key, slate.decision)
+    if there := [case_key for case_key in shown_keys if case_key is not None]:
+        cases.count_shown(db, there)
     return key
 
 
 def open_(db: apsw.Connection, episode: Episode) -> Episode:
-    """Append an episode, without the cases of its slate that are gone by now, and return it as it was kept."""
+    """Append an episode and return it as it can be read back: without the cases of its slate that are gone by now.
+
+    The log keeps their names, for it tells what was drawn.
+    """
     keys = cases.keys_of(db, [shown.case.id for shown in episode.slate.shown])
+    insert(db, episode, [keys.get(shown.case.id) for shown in episode.slate.shown])
     kept = tuple(shown for shown in episode.slate.shown if shown.case.id in keys)
-    insert(db, episode := replace(episode, slate=replace(episode.slate, shown=kept)), [keys[s.case.id] for s in kept])
-    return episode
+    return replace(episode, slate=replace(episode.slate, shown=kept))
 
 
 def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
@@ -82,7 +88,7 @@ def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
         evidence,
         notes,
     ) = row[:14]
-    case_id, host, model, created_at, recorded_at, plan_drawn, calls = row[14:]
+    case_id, host, model, created_at, recorded_at, plan_drawn, calls, previous = row[14:]
     result = Result(Outcome(outcome), reward, Evidence(evidence), notes) if outcome else None
     return key, Episode(
         plan_id=plan_id,
@@ -95,6 +101,7 @@ def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
         plan_drawn=bool(plan_drawn),
         calls=calls,
         case_id=case_id or "",
+        previous=previous or "",
         host=host,
         model=model,
         created_at=created_at,
@@ -119,16 +126,15 @@ def named(db: apsw.Connection, plan_id: str) -> tuple[int, Episode]:
 def _shown(db: apsw.Connection, key: int) -> tuple[Shown, ...]:
     rows = fetch_all(
         db,
-        "SELECT case_id, similarity, value, propensity, repeat, used FROM slates"
-        " WHERE episode_key = ? ORDER BY position",
+        "SELECT case_id, similarity, value, repeat, used FROM slates WHERE episode_key = ? ORDER BY position",
         (key,),
     )
     found = []
-    for case_id, similarity, value, propensity, repeat, used in rows:
+    for case_id, similarity, value, repeat, used in rows:
         stored = cases.by_id(db, case_id)
         if stored is not None:
             flag = None if used is None else bool(used)
-            found.append(Shown(stored[1], similarity, value, propensity, bool(repeat), flag))
+            found.append(Shown(stored[1], similarity, value, repeat=bool(repeat), used=flag))
     return tuple(found)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from memento_memory.store.codes import CodeCopy
 
     Vector = NDArray[np.float32]
+    Matrix = NDArray[np.float32]
 
 COARSE_HITS = 400  # recall@10 of 0.99 and more against exact search on real texts, see benchmarks/dense_search.py
 _LOG_KEPT = 10_000
@@ -90,20 +91,38 @@ def trim_log(db: apsw.Connection) -> None:
     db.execute("DELETE FROM vector_log WHERE seq < (SELECT max(seq) FROM vector_log) - ?", (_LOG_KEPT,))
 
 
-def put(db: apsw.Connection, case_key: int, vector: Vector) -> None:
-    """Store the vector of an active case, unless it has one or is gone by now."""
+def put(db: apsw.Connection, case_key: int, vector: Vector, plan: Vector | None = None) -> None:
+    """Store the vectors of an active case's task and plan, unless it has them or is gone by now.
+
+    A plan whose vector is not at hand gets it from upkeep.
+    """
     db.execute(
-        "INSERT OR IGNORE INTO case_vectors (case_key, namespace, embedding)"
-        " SELECT key, namespace, ? FROM cases WHERE key = ? AND forgotten_at IS NULL",
-        (vector.tobytes(), case_key),
+        "INSERT OR IGNORE INTO case_vectors (case_key, namespace, embedding, plan_embedding)"
+        " SELECT key, namespace, ?, ? FROM cases WHERE key = ? AND forgotten_at IS NULL",
+        (vector.tobytes(), None if plan is None else plan.tobytes(), case_key),
     )
 
 
-def without_vector(db: apsw.Connection, limit: int) -> list[tuple[int, str]]:
-    """Row key and state of active cases that wait for their vector."""
+def put_plan(db: apsw.Connection, case_key: int, plan: Vector) -> None:
+    """Store the vector of a plan whose task has one."""
+    db.execute("UPDATE case_vectors SET plan_embedding = ? WHERE case_key = ?", (plan.tobytes(), case_key))
+    db.execute("INSERT INTO vector_log (case_key) VALUES (?)", (case_key,))
+
+
+def without_vector(db: apsw.Connection, limit: int) -> list[tuple[int, str, str]]:
+    """Row key, state and plan of active cases that wait for their vectors."""
     return fetch_all(
-        db, "SELECT key, state FROM unembedded JOIN cases ON key = case_key ORDER BY key LIMIT ?", (limit,)
+        db, "SELECT key, state, plan FROM unembedded JOIN cases ON key = case_key ORDER BY key LIMIT ?", (limit,)
     )
+
+
+def without_plan(db: apsw.Connection, limit: int) -> list[tuple[int, str]]:
+    """Row key and plan of cases whose task has a vector and whose plan has none."""
+    sql = (
+        "SELECT case_key, plan FROM case_vectors INDEXED BY vectors_without_plan JOIN cases ON key = case_key"
+        " WHERE plan_embedding IS NULL ORDER BY case_key LIMIT ?"
+    )
+    return fetch_all(db, sql, (limit,))
 
 
 def count_without(db: apsw.Connection) -> int:
@@ -172,3 +191,41 @@ def _all(db: apsw.Connection, namespaces: Sequence[str]) -> list[int]:
 def _coarse(db: apsw.Connection, query: Vector, namespace: str) -> list[int]:
     sql = "SELECT rowid FROM case_codes WHERE code MATCH vec_quantize_binary(?) AND k = ? AND namespace = ?"
     return [key for (key,) in fetch_all(db, sql, (query.tobytes(), COARSE_HITS, namespace))]
+
+
+def pairs_of(db: apsw.Connection, keys: Sequence[int]) -> tuple[Matrix, Matrix]:
+    """The vectors of these cases' tasks and plans in this order, shape (n, dimension) each; nan where there is none."""
+    import numpy as np
+
+    sql = (
+        "SELECT case_key, embedding, plan_embedding FROM case_vectors"
+        " WHERE case_key IN (SELECT value FROM json_each(?))"
+    )
+    rows = {key: pair for key, *pair in fetch_all(db, sql, (json.dumps(list(keys)),))}
+    dimension = int(meta.get(db, "dimension") or 0)
+    missing = np.full(dimension, np.nan, np.float32).tobytes()
+    found = [rows.get(key, (None, None)) for key in keys]
+    both = [b"".join(pair[side] or missing for pair in found) for side in (0, 1)]
+    tasks, plans = (np.frombuffer(blob, np.float32).reshape(len(keys), dimension) for blob in both)
+    return tasks, plans
+
+
+def successes(db: apsw.Connection, namespace: str, limit: int, *, after: int = -1) -> tuple[Matrix, Matrix]:
+    """Vectors of the tasks and plans of successes, the newest at most, shape (n, dimension) each.
+
+    Args:
+        after: only those whose vectors came later than this entry of the vector log.
+    """
+    import numpy as np
+
+    newer = "" if after < 0 else " AND v.case_key IN (SELECT case_key FROM vector_log WHERE seq > ?)"
+    sql = (
+        "SELECT v.embedding, v.plan_embedding FROM case_vectors v JOIN cases c ON c.key = v.case_key WHERE v.namespace"
+        f" = ? AND c.outcome = 'success' AND v.plan_embedding IS NOT NULL{newer} ORDER BY v.case_key DESC LIMIT ?"
+    )
+    values = (namespace, limit) if after < 0 else (namespace, after, limit)
+    dimension = int(meta.get(db, "dimension") or 0)
+    rows = fetch_all(db, sql, values)
+    both = (np.frombuffer(b"".join(row[side] for row in rows), np.float32) for side in (0, 1))
+    tasks, plans = (flat.reshape(len(rows), dimension) for flat in both)
+    return tasks, plans

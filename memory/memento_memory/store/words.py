@@ -13,37 +13,42 @@ from memento_memory.store.query import fetch_all, fetch_one
 
 _FEWEST_POSTINGS, _CASES_A_POSTING = 400, 50  # how much FTS5 may read; what embeddings find is scored by words anyway
 _COMMON = 50  # cases that have a word
-_HELD: WeakKeyDictionary[apsw.Connection, tuple[int, dict[str, int]]] = WeakKeyDictionary()
+_KEPT = 50_000  # words
+_HELD: WeakKeyDictionary[apsw.Connection, tuple[int, dict[str, int], dict[str, int]]] = WeakKeyDictionary()
 
 
 def bank_words(db: apsw.Connection) -> BankWords:
     """What the full-text index knows: the number of cases, their mean length in words, and each word's frequency."""
     cases, total = _totals(db)
-    common = _common_words(db, cases)
+    common, rough = _kept_words(db, cases)
     known: dict[str, int] = {}
 
     def frequency(word: str) -> int:
         count = common.get(word) or known.get(word)
         if count is None:
             found = fetch_one(db, "SELECT doc FROM case_vocabulary WHERE term = ?", (word,))
-            count = known[word] = int(found[0]) if found else 0
+            count = known[word] = rough[word] = int(found[0]) if found else 0
             if count >= _COMMON:
                 common[word] = count
         return count
 
-    return BankWords(cases, total / cases if cases else 1.0, frequency)
+    def about(word: str) -> int:
+        count = rough.get(word)
+        return frequency(word) if count is None else count
+
+    return BankWords(cases, total / cases if cases else 1.0, frequency, about)
 
 
-def _common_words(db: apsw.Connection, cases: int) -> dict[str, int]:
-    """Frequencies of common words, kept until the bank has changed by one part in fifty.
+def _kept_words(db: apsw.Connection, cases: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Frequencies of common words, and rough ones of all, kept until the bank has changed by one part in fifty.
 
     FTS5 counts a word's cases anew each time it is asked, a millisecond for one that tens of thousands have. Rare words
-    are quick, and one case more is much for them, so they are not kept.
+    are quick, and one case more is much for them, so they are asked for where it matters.
     """
     held = _HELD.get(db)
-    if held is None or abs(cases - held[0]) * 50 > held[0]:
-        held = _HELD[db] = (cases, {})
-    return held[1]
+    if held is None or abs(cases - held[0]) * 50 > held[0] or len(held[2]) > _KEPT:
+        held = _HELD[db] = (cases, {}, {})
+    return held[1], held[2]
 
 
 def nearest(db: apsw.Connection, state: str, namespaces: Sequence[str], limit: int, bank: BankWords) -> list[int]:

@@ -13,6 +13,7 @@ CREATE TABLE decisions (
     threshold      REAL NOT NULL,
     void_value     REAL NOT NULL,
     forced         INTEGER NOT NULL,
+    vector         BLOB NOT NULL,               -- float16, the task's embedding; empty where there is none
     candidates     BLOB NOT NULL,
     learned        BLOB                         -- what its outcome put into the value model, to take it out again
 );
@@ -21,12 +22,16 @@ CREATE TABLE decisions (
 ALTER TABLE episodes ADD COLUMN previous INTEGER REFERENCES episodes (key) ON DELETE SET NULL;
 CREATE INDEX episodes_by_previous ON episodes (previous) WHERE previous IS NOT NULL;
 
+-- Propensities belong to whole slates; a share of them cannot be told for a single place.
+ALTER TABLE slates DROP COLUMN propensity;
+
 -- Versions of the value model. The one in force is named in meta ('value_version'); 0, the prior, is always there.
 CREATE TABLE value_models (
     version    INTEGER PRIMARY KEY,
     status     TEXT NOT NULL CHECK (status IN ('in_force', 'retired', 'rejected', 'demoted')),
     schema     TEXT NOT NULL,                   -- names of the features, in order
     layer      BLOB NOT NULL,                   -- the last layer, with every outcome learned so far
+    reference  BLOB NOT NULL,                   -- the same on similarity alone: what it has to beat
     network    BLOB,                            -- trained by the slow learner; NULL for the fast learner alone
     report     TEXT NOT NULL,                   -- JSON: how it was trained and judged
     watch      TEXT NOT NULL DEFAULT '{}',      -- JSON: how it has done against similarity since
@@ -41,6 +46,7 @@ CREATE TABLE leases (
 ) WITHOUT ROWID;
 
 ALTER TABLE case_vectors ADD COLUMN plan_embedding BLOB;  -- float32, unit length
+CREATE INDEX vectors_without_plan ON case_vectors (case_key) WHERE plan_embedding IS NULL;
 
 -- What plan the successes of a namespace lead to expect: a regression from tasks to plans, as far as it was fitted.
 CREATE TABLE expectations (

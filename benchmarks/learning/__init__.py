@@ -1,0 +1,1 @@
+"""What learned selection earns on real outcomes, beside every simpler way of choosing a case."""

@@ -1,0 +1,254 @@
+"""Hosts that meet tasks again and again: what they remember, what they use of it, and what they learn from that.
+
+At each attempt a memory offers a case or abstains. The plan of an offered case is adapted by the fixed rule and carried
+out unread; if it does not run it is dropped, and the model's own attempt counts, as it does when the memory abstains.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from benchmarks.learning.attempts import Attempts, Carried, normal
+from benchmarks.learning.data import TOP, Bank, history_of
+from numpy.typing import NDArray
+
+from memento_memory.selection.credit import case_rows, slate_row
+from memento_memory.selection.features import PAIR, TASK, Feature, pair_features, task_features
+from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.sight import Sight
+
+Floats = NDArray[np.float64]
+
+UNREAD = 0.95
+
+
+class Memory:
+    """None at all; it keeps what the others need."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self.attempts = attempts
+        self.solved: set[int] = set()
+        self.kept: dict[str, list[int]] = defaultdict(list)
+
+    def repeated(self, task: int) -> bool | None:
+        """What becomes of repeating an own plan of this very task; None if that is not done."""
+        return None
+
+    def offer(self, task: int) -> int | None:
+        """The case to carry out, or None to abstain."""
+        return None
+
+    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
+        """Take in an attempt.
+
+        Args:
+            offered, carried: the case, and what became of its plan; None if there was none.
+            own: the model's own attempt; None if an offered plan was carried out in its place.
+        """
+        if success:
+            self.solved.add(task)
+            if own is not None:
+                self.kept[self.attempts.table.group[task]].append(own)
+
+    def nearest(self, task: int) -> list[tuple[float, int]]:
+        """Cosines and cases kept for other tasks of the database, nearest first."""
+        table = self.attempts.table
+        cases = np.array([c for c in self.kept[table.group[task]] if table.owner[c] != task], np.int64)
+        cosines = table.cosines(task, cases) if len(cases) else np.zeros(0)
+        return [(float(cosines[i]), int(cases[i])) for i in np.argsort(-cosines, kind="stable")]
+
+
+class OwnSuccess(Memory):
+    """Repeats what succeeded on the very task, and uses nothing else."""
+
+    def repeated(self, task: int) -> bool | None:
+        return True if task in self.solved else None
+
+
+class Nearest(OwnSuccess):
+    """Uses the nearest success above a cosine, those of the very task first."""
+
+    def __init__(self, attempts: Attempts, least: float) -> None:
+        super().__init__(attempts)
+        self.least = least
+
+    def offer(self, task: int) -> int | None:
+        found = self.nearest(task)
+        return found[0][1] if found and found[0][0] > self.least else None
+
+
+class NearestOfAny(Nearest):
+    """The same without looking at how it went: the first own attempt is repeated, failed or not."""
+
+    def __init__(self, attempts: Attempts, least: float) -> None:
+        super().__init__(attempts, least)
+        self.first: dict[int, bool] = {}
+
+    def repeated(self, task: int) -> bool | None:
+        return self.first.get(task)
+
+    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
+        super().learn(task, offered, carried, own, success)
+        self.first[task] = success
+        if own is not None and not success:
+            self.kept[self.attempts.table.group[task]].append(own)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a learned memory decides.
+
+    Attributes:
+        caution: a case is used if its advantage is above 0 by this many standard deviations.
+        threshold: the similarity at which an unread plan is as good as an attempt of one's own.
+        shown_sd: prior doubt whether cases help at all, on the logit scale.
+        learns: whether outcomes change the weights.
+        contrasts: weight of learning from successes which candidates would have been right.
+        counts: whether failures on the very task count against what failed: the model alone, or cases.
+    """
+
+    caution: float = 1.0
+    threshold: float = UNREAD
+    shown_sd: float = 0.5
+    learns: bool = True
+    contrasts: float = 1.0
+    counts: bool = True
+
+
+ALONE_TASK = Feature("alone", "own attempts failed here", "no own attempt failed here", -1.0, 0.3)
+ALONE_PAIR = Feature("alone", "own attempts failed here", "no own attempt failed here", 0.5, 0.3)
+WITH_PAIR = Feature("tried", "other cases failed here", "no case failed here", -1.0, 0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What was seen when the last offer was made; `plans` are those of the candidates as adapted."""
+
+    cases: list[int]
+    plans: list[str]
+    task: Floats
+    pair: Floats
+
+
+class Learned(OwnSuccess):
+    """Uses a case while the lower bound of its advantage over none is above 0, and learns from every attempt."""
+
+    def __init__(self, attempts: Attempts, settings: Settings) -> None:
+        super().__init__(attempts)
+        self.settings = settings
+        self.bank = Bank(attempts.table)
+        self.layer = _prior(settings)
+        self.failed: dict[int, set[str]] = defaultdict(set)
+        self.alone: Counter[int] = Counter()
+        self.tried: Counter[int] = Counter()
+        self.shown: list[tuple[int, int, float]] = []
+        self._view = _View([], [], np.zeros(0), np.zeros((0, 0)))
+
+    def offer(self, task: int) -> int | None:
+        cases, plans = self._candidates(task)
+        sight = replace(self._sight(task, cases), threshold=self.settings.threshold)
+        counts = np.log1p([self.alone[task], self.tried[task]]) * self.settings.counts
+        psi = np.append(task_features(sight), counts[0])
+        phi = np.hstack([pair_features(sight), np.broadcast_to(counts, (len(cases), 2))])
+        self._view = _View(cases, plans, psi, phi)
+        if not cases:
+            return None
+        advantage, variance = self.layer.logits(case_rows(0 * psi, phi))
+        low = advantage - self.settings.caution * np.sqrt(variance)
+        best = int(np.argmax(low))
+        return cases[best] if low[best] > 0 else None
+
+    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
+        super().learn(task, offered, carried, own, success)
+        view = self._view
+        nothing = np.zeros((0, view.pair.shape[1]))
+        if offered is not None and carried is not None:
+            place = [view.cases.index(offered)]
+            self._update(slate_row(view.task, view.pair[place], np.ones(1)), float(carried.succeeded))
+            self.shown.append((task, offered, float(carried.succeeded)))
+            self.tried[task] += not carried.succeeded
+            if not carried.succeeded:
+                self.failed[task].add(normal(carried.plan))
+        if own is not None:
+            self._update(slate_row(view.task, nothing, np.zeros(0)), float(success))
+            self.alone[task] += not success
+            if success:
+                self._contrast(normal(self.attempts.plan(own)))
+                self.bank.add(own)
+            else:
+                self.failed[task].add(normal(self.attempts.plan(own)))
+
+    def _candidates(self, task: int) -> tuple[list[int], list[str]]:
+        """The nearest cases whose plans differ from each other and from what failed here."""
+        found: dict[str, int] = {}
+        for _, case in self.nearest(task):
+            plan = normal(self.attempts.carried_out(case, task).plan)
+            if plan not in self.failed[task]:
+                found.setdefault(plan, case)
+            if len(found) == TOP:
+                break
+        return list(found.values()), list(found)
+
+    def _sight(self, task: int, cases: Sequence[int]) -> Sight:
+        given = np.array(cases, np.int64)
+        return self.bank.sight(task, given, history=history_of(self.attempts.table, task, given, self.shown))
+
+    def _update(self, row: Floats, target: float, weight: float = 1.0) -> None:
+        if self.settings.learns:
+            self.layer, _ = self.layer.updated(row, target, weight)
+
+    def _contrast(self, plan: str) -> None:
+        """A candidate whose plan is what worked is better than the nearest of the others; ranking alone learns."""
+        view = self._view
+        if plan not in view.plans or not self.settings.contrasts:
+            return
+        right = view.plans.index(plan)
+        others = [i for i in range(len(view.plans)) if i != right][:3]
+        for other in others:
+            row = np.concatenate([0 * view.task, view.pair[right] - view.pair[other]])
+            self._update(row, 1.0, self.settings.contrasts / len(others))
+
+
+def attempted(
+    attempts: Attempts, memory: Memory, runs: dict[int, list[int]], seed: int, *, usage: Counter[str] | None = None
+) -> Floats:
+    """Meet all tasks once for each of the runs, in random order each time.
+
+    Args:
+        runs: for every task the cases that are its own attempts, one for each time it is met.
+        usage: counts offered cases, those that did not run and those that succeeded, if given.
+
+    Returns:
+        Successes, shape (times, tasks).
+    """
+    rng = np.random.default_rng(seed)
+    place = {task: i for i, task in enumerate(sorted(runs))}
+    times = len(next(iter(runs.values())))
+    successes = np.zeros((times, len(place)))
+    usage = Counter() if usage is None else usage
+    for time in range(times):
+        for task in rng.permutation(sorted(runs)).tolist():
+            again = memory.repeated(task)
+            if again is None:
+                again = _one(attempts, memory, task, runs[task][time], usage)
+            successes[time, place[task]] = again
+    return successes
+
+
+def _one(attempts: Attempts, memory: Memory, task: int, fresh: int, usage: Counter[str]) -> bool:
+    offered = memory.offer(task)
+    carried = None if offered is None else attempts.carried_out(offered, task)
+    uses = carried is not None and carried.ran
+    success = carried.succeeded if carried is not None and uses else bool(attempts.table.reward[fresh] >= 1)
+    memory.learn(task, offered, carried, None if uses else fresh, success)
+    usage.update(offered=offered is not None, dropped=carried is not None and not uses, right=uses and success)
+    return success
+
+
+def _prior(settings: Settings) -> LastLayer:
+    features = [*TASK, ALONE_TASK, *PAIR, ALONE_PAIR, WITH_PAIR]
+    sds = np.array([settings.shown_sd if f.name == "shown" else f.prior_sd for f in features])
+    return LastLayer.fresh(np.array([f.prior_mean for f in features]), sds**2)

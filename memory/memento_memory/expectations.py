@@ -1,0 +1,105 @@
+"""What plan each namespace's successes lead to expect: kept in the bank, brought up to date by every process.
+
+A fit of the newest successes is stored now and then; a process adds what has come since, as the vector log tells.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from memento_memory.selection.expected_plan import Expectation, ExpectedPlan
+from memento_memory.store import vectors
+from memento_memory.store.query import fetch_all, fetch_number, fetch_one
+
+Vectors = NDArray[np.float32]
+
+_MOST = 20_000  # successes in one fit, the newest: 60 MB to read, a second to fit
+_STALE_SHARE, _STALE_FROM = 0.05, 32  # how many may have come since the stored fit
+_CATCH_UP = 256  # most changes that are added one by one
+
+
+class Expectations:
+    """One process's regressions, by namespace; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[int, ExpectedPlan]] = {}
+
+    def of(self, db: apsw.Connection, namespaces: Sequence[str], vector: Vectors | None) -> Expectation | None:
+        """What to expect for a task in these namespaces; None while too little is known.
+
+        Where several are asked for, the one with the most successes answers.
+        """
+        if vector is None:
+            return None
+        with self._lock:
+            found = [plan for name in namespaces if (plan := self._current(db, name)) is not None]
+        best = max(found, key=lambda plan: plan.count, default=None)
+        if best is None or len(best.task_mean) != len(vector):
+            return None
+        return best.predict(vector)
+
+    def _current(self, db: apsw.Connection, namespace: str) -> ExpectedPlan | None:
+        row = fetch_one(db, "SELECT seq FROM expectations WHERE namespace = ?", (namespace,))
+        held = self._held.get(namespace)
+        if held is None or (row is not None and row[0] > held[0]):
+            held = _stored(db, namespace) if row is not None else _fitted(db, namespace, _STALE_FROM)
+        if held is not None:
+            self._held[namespace] = held = _caught_up(db, namespace, *held)
+        return held[1] if held else None
+
+
+def stale(db: apsw.Connection) -> list[str]:
+    """Namespaces whose stored fit lacks many of the cases by now."""
+    counts = fetch_all(db, "SELECT namespace, count(*), max(case_key) FROM case_vectors GROUP BY namespace")
+    seqs = dict(fetch_all(db, "SELECT namespace, seq FROM expectations"))
+    return [
+        name
+        for name, count, _ in counts
+        if _since(db, name, seqs.get(name, 0)) >= max(_STALE_FROM, _STALE_SHARE * min(count, _MOST))
+    ]
+
+
+def fit(db: apsw.Connection, namespace: str) -> tuple[int, bytes] | None:
+    """Fit a namespace anew; returns the entry of the vector log it is good for, and what to store."""
+    found = _fitted(db, namespace, _MOST)
+    return (found[0], found[1].to_bytes()) if found else None
+
+
+def put(db: apsw.Connection, namespace: str, seq: int, state: bytes) -> None:
+    """Store a fit."""
+    db.execute("INSERT OR REPLACE INTO expectations (namespace, seq, state) VALUES (?, ?, ?)", (namespace, seq, state))
+
+
+def _fitted(db: apsw.Connection, namespace: str, most: int) -> tuple[int, ExpectedPlan] | None:
+    tasks, plans = vectors.successes(db, namespace, most)
+    return (_last(db), ExpectedPlan.fit(tasks, plans)) if len(tasks) else None
+
+
+def _stored(db: apsw.Connection, namespace: str) -> tuple[int, ExpectedPlan] | None:
+    row = fetch_one(db, "SELECT seq, state FROM expectations WHERE namespace = ?", (namespace,))
+    return (row[0], ExpectedPlan.from_bytes(row[1])) if row else None
+
+
+def _caught_up(db: apsw.Connection, namespace: str, seq: int, plan: ExpectedPlan) -> tuple[int, ExpectedPlan]:
+    last = _last(db)
+    if last <= seq:
+        return seq, plan
+    tasks, plans = vectors.successes(db, namespace, _CATCH_UP, after=seq)
+    for i in range(len(tasks)):
+        plan = plan.added(tasks[i], plans[i])
+    return last, plan
+
+
+def _last(db: apsw.Connection) -> int:
+    return fetch_number(db, "SELECT coalesce(max(seq), 0) FROM vector_log")
+
+
+def _since(db: apsw.Connection, namespace: str, seq: int) -> int:
+    sql = "SELECT count(*) FROM vector_log l JOIN case_vectors v USING (case_key) WHERE l.seq > ? AND v.namespace = ?"
+    return fetch_number(db, sql, (seq, namespace))

@@ -1,0 +1,190 @@
+"""The fast learner: one recorded outcome moves the value model, in the transaction that records it.
+
+An episode's design row (see `selection.credit`) goes into the last layer of the version in force, and into its
+reference, which knows similarity alone. How well the two had foretold the outcome, before they learned it, is what the
+version is trusted by: where its log-loss over recent outcomes is worse beyond noise, similarity ranks until it is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from memento_memory.case import Result
+from memento_memory.selection.credit import case_rows, credit, slate_row
+from memento_memory.selection.decision import Decision
+from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.value import SCHEMA, chance, sigmoid
+from memento_memory.store import decisions, versions
+from memento_memory.store.decisions import Learned
+from memento_memory.store.versions import Version
+
+Floats = NDArray[np.float64]
+
+_RECENT = 0.5 ** (1 / 200)  # what is kept of the watch at every outcome: half is gone after 200
+_FEWEST = 30  # outcomes before a version can be found worse than similarity
+_WORSE, _BETTER = -2.0, 0.0  # standard errors of the recent log-loss: trust is lost, and is given back
+_NETWORK = SCHEMA.split(" ").index("network") if "network" in SCHEMA.split(" ") else None
+_CLOSE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What an outcome changed in the values of the cases that were shown.
+
+    Attributes:
+        moved: id of each case, and Q(s, c) for this task before and after.
+        void: Q of showing none, before and after.
+        version: that learned it.
+        trusted: whether the version ranks, or similarity alone while it foretells outcomes better.
+    """
+
+    moved: tuple[tuple[str, float, float], ...]
+    void: tuple[float, float]
+    version: int
+    trusted: bool
+
+
+def learn(db: apsw.Connection, episode_key: int, result: Result, now: float) -> Lesson | None:
+    """Learn the outcome of an episode, in place of what it was thought to be before.
+
+    Returns:
+        What changed; None where nothing can be learned from it: no slate was chosen, or the features have changed.
+    """
+    decision = decisions.of(db, episode_key)
+    if decision is None or decision.candidates.schema != SCHEMA:
+        return None
+    version = _ready(db, now)
+    row = design_row(decision, decisions.used_of(db, episode_key, decision), version.version)
+    known = decisions.learned(db, episode_key)
+    weight = 0.0 if result.reward is None else result.evidence.weight
+    before = version
+    if known is not None:
+        left = _without(version, known)
+        if left is None:
+            decisions.put_learned(db, episode_key, None)
+            version = refit(db, before)
+            versions.update(db, version)
+            return _lesson(decision, before, version)
+        version = left
+    after, learned = _with(version, row, 0.0 if result.reward is None else result.reward, weight, known is None)
+    decisions.put_learned(db, episode_key, learned if weight else None)
+    versions.update(db, after)
+    if after.network is not None and not is_trusted(after):
+        after = _demote(db, after)
+    return _lesson(decision, before, after)
+
+
+def design_row(decision: Decision, used: tuple[bool | None, ...], version: int) -> Floats:
+    """The row [psi(s), sum_c w_c phi(s, c)] of a decision; the network of another version says nothing in it."""
+    pair = decision.candidates.pair[list(decision.drawn)]
+    if _NETWORK is not None and decision.version != version:
+        pair = pair.copy()
+        pair[:, _NETWORK - len(decision.candidates.task)] = 0.0
+    return slate_row(decision.candidates.task, pair, credit(used))
+
+
+def refit(db: apsw.Connection, version: Version) -> Version:
+    """The version with its layers fitted anew to the whole log."""
+    rows: list[Floats] = []
+    rewards: list[float] = []
+    weights: list[float] = []
+    for entry in decisions.logged(db):
+        if entry.outcome is None or entry.outcome.reward is None or entry.decision.candidates.schema != SCHEMA:
+            continue
+        rows.append(design_row(entry.decision, entry.used, version.version))
+        rewards.append(entry.outcome.reward)
+        weights.append(entry.outcome.evidence.weight)
+    watch = {**version.watch, "refits": version.watch.get("refits", 0) + 1}
+    if not rows:
+        return replace(version, watch=watch)
+    data = np.array(rows), np.array(rewards), np.array(weights)
+    return replace(version, layer=version.layer.fitted(*data), reference=version.reference.fitted(*data), watch=watch)
+
+
+def is_trusted(version: Version) -> bool:
+    """Whether the version ranks cases; otherwise its reference does, which knows similarity alone."""
+    return bool(version.watch.get("trusted", True))
+
+
+def layer_in_use(version: Version) -> LastLayer:
+    """The layer that ranks."""
+    return version.layer if is_trusted(version) else version.reference
+
+
+def _ready(db: apsw.Connection, now: float) -> Version:
+    """The version in force; the first outcome makes one of the prior."""
+    version = versions.in_force(db)
+    if version.version == 0:
+        version = versions.add(db, replace(version, report={"kind": "online"}, created_at=now))
+        versions.put_in_force(db, version.version)
+    return version
+
+
+def _generation(version: Version) -> int:
+    """Names the version and the fit its outcomes were learned into."""
+    return version.version * 1000 + int(version.watch.get("refits", 0)) % 1000
+
+
+def _without(version: Version, known: Learned) -> Version | None:
+    """The version without an outcome; None where it can no longer be told apart from the others."""
+    if known.version != _generation(version):
+        return None
+    left = 1 - known.site.strength * float(known.row @ version.layer.covariance @ known.row)
+    if left <= _CLOSE:
+        return None
+    return replace(version, layer=version.layer.without(known.row, known.site))
+
+
+def _with(version: Version, row: Floats, reward: float, weight: float, first: bool) -> tuple[Version, Learned]:
+    layer, site = version.layer.updated(row, reward, weight)
+    reference, watch = version.reference, version.watch
+    if first and weight:
+        watch = _watched(version, row, reward, weight)
+        reference = reference.updated(row, reward, weight)[0]
+    after = replace(version, layer=layer, reference=reference, watch=watch)
+    return after, Learned(_generation(after), row, site)
+
+
+def _watched(version: Version, row: Floats, reward: float, weight: float) -> dict[str, Any]:
+    """The watch after one more outcome: sum and sum of squares of the log-loss saved against the reference."""
+    chances = [float(layer.predict(row[None]).mean[0]) for layer in (version.layer, version.reference)]
+    own, other = (-(reward * math.log(p) + (1 - reward) * math.log(1 - p)) for p in map(_inside, chances))
+    saved = weight * (other - own)
+    watch = version.watch
+    outcomes = watch.get("outcomes", 0) + 1
+    margin = _RECENT * watch.get("margin", 0.0) + saved
+    noise = _RECENT**2 * watch.get("noise", 0.0) + saved**2
+    errors = margin / math.sqrt(noise) if noise > 0 else 0.0
+    trusted = watch.get("trusted", True)
+    trusted = errors > _BETTER if not trusted else not (outcomes >= _FEWEST and errors < _WORSE)
+    return {**watch, "outcomes": outcomes, "margin": margin, "noise": noise, "trusted": trusted}
+
+
+def _demote(db: apsw.Connection, version: Version) -> Version:
+    """Go back to what was in force before a trained version that recent outcomes turned against."""
+    parent = versions.of(db, int(version.report.get("parent", 0)))
+    versions.put_in_force(db, parent.version, before="demoted")
+    parent = refit(db, replace(parent, watch={}))
+    if parent.version:
+        versions.update(db, parent)
+    return parent
+
+
+def _lesson(decision: Decision, before: Version, after: Version) -> Lesson:
+    candidates = decision.candidates
+    rows = case_rows(candidates.task, candidates.pair[list(decision.drawn)])
+    old, new = (sigmoid(rows @ layer_in_use(version).mean).tolist() for version in (before, after))
+    m = len(candidates.task)
+    void = [chance(float(candidates.task @ layer_in_use(version).mean[:m])) for version in (before, after)]
+    ids = [candidates.case_ids[i] for i in decision.drawn]
+    return Lesson(tuple(zip(ids, old, new, strict=True)), (void[0], void[1]), after.version, is_trusted(after))
+
+
+def _inside(chance: float) -> float:
+    return min(max(chance, 1e-6), 1 - 1e-6)

@@ -1,0 +1,201 @@
+"""What policies decided, in the bank file: the log that the learners and the off-policy evaluation read."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import numpy as np
+
+from memento_memory.case import Evidence, Outcome, Result, Task
+from memento_memory.selection.decision import Arm, Candidates, Decision
+from memento_memory.selection.episodic import History
+from memento_memory.selection.lastlayer import Site
+from memento_memory.store.query import fetch_all, fetch_one
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Vectors = NDArray[np.float32]
+
+_HISTORY = 256  # showings of the candidates that are looked at, the newest
+_COLUMNS = (
+    "d.version, d.arm, d.k, d.alpha, d.explore, d.holdout, d.log_propensity, d.threshold, d.void_value, d.forced, "
+    "d.vector, d.candidates"
+)
+_LEARNED = struct.Struct("<qdd")
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One episode with what its policy decided.
+
+    Attributes:
+        key: row key of the episode; later episodes have larger ones.
+        outcome: the strongest recorded, or None while it is open.
+        used: aligned with `decision.drawn`; None where nothing was said of a case.
+        previous: row key of the attempt at the same task that this one follows.
+    """
+
+    key: int
+    plan_id: str
+    namespace: str
+    task: Task
+    decision: Decision
+    outcome: Result | None
+    used: tuple[bool | None, ...]
+    previous: int | None
+    created_at: float
+    recorded_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an outcome put into a version of the value model.
+
+    Attributes:
+        row: the design row it was learned with, shape (m + d,).
+    """
+
+    version: int
+    row: Floats
+    site: Site
+
+
+def put(db: apsw.Connection, episode_key: int, decision: Decision) -> None:
+    """Write down the decision of an episode."""
+    d = decision
+    db.execute(
+        "INSERT INTO decisions (episode_key, version, arm, k, alpha, explore, holdout, log_propensity, threshold,"
+        " void_value, forced, vector, candidates) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(episode_key, d.version, d.arm.value, d.k, d.alpha, d.explore, d.holdout, d.log_propensity),
+            *(d.threshold, d.void_value, d.forced),
+            *(d.vector.astype("<f2").tobytes(), _packed(d)),
+        ),
+    )
+
+
+def of(db: apsw.Connection, episode_key: int) -> Decision | None:
+    """The decision of an episode, or None where there was none."""
+    row = fetch_one(db, f"SELECT {_COLUMNS} FROM decisions d WHERE episode_key = ?", (episode_key,))
+    return _decision(row) if row else None
+
+
+def logged(db: apsw.Connection, *, after: int = 0) -> Iterator[Logged]:
+    """All episodes with a decision, oldest first.
+
+    Args:
+        after: only those with a larger row key.
+    """
+    sql = (
+        f"SELECT e.key, e.plan_id, e.namespace, e.task, e.context, e.outcome, e.reward, e.evidence, e.notes,"
+        f" e.previous, e.created_at, e.recorded_at, (SELECT json_group_object(case_id, used) FROM slates s WHERE"
+        f" s.episode_key = e.key), {_COLUMNS} FROM episodes e JOIN decisions d ON d.episode_key = e.key"
+        f" WHERE e.key > ? ORDER BY e.key"
+    )
+    for row in db.execute(sql, (after,)):
+        key, plan_id, namespace, task, context, outcome, reward, evidence, notes = row[:9]
+        previous, created_at, recorded_at, used, *rest = row[9:]
+        decision = _decision(rest)
+        said = json.loads(used)
+        yield Logged(
+            key,
+            plan_id,
+            namespace,
+            Task(task, context),
+            decision,
+            Result(Outcome(outcome), reward, Evidence(evidence), notes) if outcome else None,
+            tuple(_flag(said.get(decision.candidates.case_ids[i])) for i in decision.drawn),
+            previous,
+            created_at,
+            recorded_at,
+        )
+
+
+def used_of(db: apsw.Connection, episode_key: int, decision: Decision) -> tuple[bool | None, ...]:
+    """Which of the examples shown were said to have helped, aligned with `decision.drawn`."""
+    rows = fetch_all(db, "SELECT case_id, used FROM slates WHERE episode_key = ?", (episode_key,))
+    said = {case_id: _flag(used) for case_id, used in rows}
+    return tuple(said.get(decision.candidates.case_ids[i]) for i in decision.drawn)
+
+
+def learned(db: apsw.Connection, episode_key: int) -> Learned | None:
+    """What the outcome of an episode put into the value model, or None."""
+    row = fetch_one(db, "SELECT learned FROM decisions WHERE episode_key = ?", (episode_key,))
+    if row is None or row[0] is None:
+        return None
+    version, strength, shift = _LEARNED.unpack_from(row[0])
+    return Learned(version, np.frombuffer(row[0], "<f8", offset=_LEARNED.size), Site(strength, shift))
+
+
+def put_learned(db: apsw.Connection, episode_key: int, learned: Learned | None) -> None:
+    """Write down what the outcome of an episode put into the value model; None where it is out again."""
+    blob = None
+    if learned is not None:
+        head = _LEARNED.pack(learned.version, learned.site.strength, learned.site.shift)
+        blob = head + learned.row.astype("<f8").tobytes()
+    db.execute("UPDATE decisions SET learned = ? WHERE episode_key = ?", (blob, episode_key))
+
+
+def history(db: apsw.Connection, case_keys: Sequence[int], vector: Vectors | None) -> History:
+    """What became of these cases when they were shown before, newest first, at most 256 showings.
+
+    Args:
+        vector: embedding of the present task; without one nothing is known of the similarity, and nothing is found.
+    """
+    nothing = History(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
+    if vector is None or not case_keys:
+        return nothing
+    rows = fetch_all(
+        db,
+        "SELECT s.case_key, d.vector, e.reward, e.evidence, s.used FROM slates s JOIN episodes e ON e.key ="
+        " s.episode_key JOIN decisions d ON d.episode_key = e.key WHERE s.case_key IN (SELECT value FROM json_each(?))"
+        " AND e.reward IS NOT NULL AND s.used IS NOT 0 AND length(d.vector) = ? ORDER BY s.episode_key DESC LIMIT ?",
+        (json.dumps(list(case_keys)), 2 * len(vector), _HISTORY),
+    )
+    if not rows:
+        return nothing
+    place = {key: i for i, key in enumerate(case_keys)}
+    tasks = np.frombuffer(b"".join(row[1] for row in rows), "<f2").reshape(len(rows), -1).astype(np.float32)
+    return History(
+        np.array([place[row[0]] for row in rows], np.int64),
+        (tasks @ vector).astype(np.float64),
+        np.array([row[2] for row in rows], np.float64),
+        np.array([Evidence(row[3]).weight for row in rows], np.float64),
+    )
+
+
+def _flag(used: int | None) -> bool | None:
+    return None if used is None else bool(used)
+
+
+def _packed(decision: Decision) -> bytes:
+    head = struct.pack(f"<h{len(decision.drawn)}h", len(decision.drawn), *decision.drawn)
+    return head + decision.candidates.to_bytes()
+
+
+def _decision(row: Sequence[Any]) -> Decision:
+    version, arm, k, alpha, explore, holdout, log_propensity, threshold, void_value, forced, vector, blob = row
+    (shown,) = struct.unpack_from("<h", blob)
+    drawn = struct.unpack_from(f"<{shown}h", blob, 2)
+    return Decision(
+        version,
+        Arm(arm),
+        k,
+        alpha,
+        explore,
+        holdout,
+        log_propensity,
+        threshold,
+        void_value,
+        drawn,
+        forced,
+        Candidates.from_bytes(blob[2 + 2 * shown :]),
+        np.frombuffer(vector, "<f2").astype(np.float32),
+    )

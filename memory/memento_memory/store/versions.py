@@ -1,0 +1,137 @@
+"""Versions of the value model in the bank file, and which one is in force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import apsw
+
+from memento_memory.errors import NotFoundError
+from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.value import SCHEMA, fresh_layer, similarity_layer
+from memento_memory.store import meta
+from memento_memory.store.query import fetch_all, fetch_one
+
+_IN_FORCE = "value_version"
+_COLUMNS = "version, status, schema, layer, reference, network, report, watch, created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the value model.
+
+    Attributes:
+        version: its number; 0 is the prior, which nobody trained.
+        status: in_force, retired, rejected (by the gate) or demoted (by later outcomes).
+        schema: names of the features, in order.
+        layer: the last layer with every outcome learned so far.
+        reference: the same on similarity alone: what it has to beat.
+        network: bytes of the trained network, or None.
+        report: how it was trained and judged.
+        watch: how it has done against the reference since.
+    """
+
+    version: int
+    status: str
+    layer: LastLayer
+    reference: LastLayer
+    network: bytes | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+    watch: dict[str, Any] = field(default_factory=dict)
+    created_at: float = 0.0
+    schema: str = SCHEMA
+
+
+def prior() -> Version:
+    """What is in force before any outcome."""
+    return Version(0, "in_force", fresh_layer(), similarity_layer())
+
+
+def in_force(db: apsw.Connection) -> Version:
+    """The version in force; the prior where none is, or where its features are not those of this program."""
+    number = int(meta.get(db, _IN_FORCE) or 0)
+    row = fetch_one(db, f"SELECT {_COLUMNS} FROM value_models WHERE version = ?", (number,))
+    return _version(row) if row and row[2] == SCHEMA else prior()
+
+
+def mark_in_force(db: apsw.Connection) -> tuple[int, int]:
+    """The version in force and how often it has been written: changes whenever the value model does."""
+    row = fetch_one(
+        db,
+        "SELECT version, json_extract(watch, '$.written') FROM value_models WHERE version ="
+        " (SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?) AND schema = ?",
+        (_IN_FORCE, SCHEMA),
+    )
+    return (int(row[0]), int(row[1] or 0)) if row else (0, 0)
+
+
+def of(db: apsw.Connection, version: int) -> Version:
+    """One version.
+
+    Raises:
+        NotFoundError: if there is none of this number.
+    """
+    if version == 0:
+        return prior()
+    row = fetch_one(db, f"SELECT {_COLUMNS} FROM value_models WHERE version = ?", (version,))
+    if row is None:
+        raise NotFoundError("version", f"there is no version {version}; `memento learn --status` lists them")
+    return _version(row)
+
+
+def all_(db: apsw.Connection) -> list[Version]:
+    """All versions, oldest first; the prior is not among them."""
+    return [_version(row) for row in fetch_all(db, f"SELECT {_COLUMNS} FROM value_models ORDER BY version")]
+
+
+def add(db: apsw.Connection, version: Version) -> Version:
+    """Store a version under the next number, whatever its own, and return it with that."""
+    db.execute(
+        "INSERT INTO value_models (status, schema, layer, reference, network, report, watch, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(version.status, version.schema, version.layer.to_bytes(), version.reference.to_bytes(), version.network),
+            *(json.dumps(version.report), json.dumps(version.watch), version.created_at),
+        ),
+    )
+    return replace(version, version=db.last_insert_rowid())
+
+
+def update(db: apsw.Connection, version: Version) -> None:
+    """Write what a version has learned since it was stored."""
+    watch = {**version.watch, "written": version.watch.get("written", 0) + 1}
+    db.execute(
+        "UPDATE value_models SET status = ?, layer = ?, reference = ?, watch = ? WHERE version = ?",
+        (
+            *(version.status, version.layer.to_bytes(), version.reference.to_bytes()),
+            *(json.dumps(watch), version.version),
+        ),
+    )
+
+
+def put_in_force(db: apsw.Connection, version: int, *, before: str = "retired") -> None:
+    """Use this version from now on; 0 goes back to the prior.
+
+    Args:
+        before: what becomes of the one that was in force.
+    """
+    db.execute("UPDATE value_models SET status = ? WHERE status = 'in_force'", (before,))
+    db.execute("UPDATE value_models SET status = 'in_force' WHERE version = ?", (version,))
+    meta.put(db, _IN_FORCE, str(version))
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    number, status, schema, layer, reference, network, report, watch, created_at = row
+    return Version(
+        number,
+        status,
+        LastLayer.from_bytes(layer),
+        LastLayer.from_bytes(reference),
+        network,
+        json.loads(report),
+        json.loads(watch),
+        created_at,
+        schema,
+    )

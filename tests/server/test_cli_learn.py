@@ -1,0 +1,62 @@
+"""`memento learn` over a real bank."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from memento_memory.errors import InputError
+from memento_memory.learning.errors import NotEnoughError
+from memento_server import cli_learn
+from memory.logs import fill, simulated
+
+app = typer.Typer()
+app.command()(cli_learn.learn)
+
+
+@pytest.fixture
+def bank(tmp_path):
+    fill(tmp_path / "bank.db", simulated(240, 0.0))
+    return tmp_path / "bank.db"
+
+
+def learn(bank, *arguments):
+    done = CliRunner().invoke(app, [*arguments, "--bank", str(bank)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_version_that_is_not_better_is_kept_and_said_to_be(bank):
+    said = learn(bank)
+    assert said.startswith("version 1 is kept, but not used:")
+    assert "judged on" in said
+    assert "version 0 (similarity)" in learn(bank, "--status")
+
+
+def test_the_status_as_json_names_versions_and_what_comes_next(bank):
+    before = json.loads(learn(bank, "--status", "--json"))
+    assert before == {"in_force": 0, "known": 240, "trained_on": 0, "next_at": 200, "learner": "", "versions": []}
+    made = json.loads(learn(bank, "--json", "--seed", "3"))
+    assert made["report"]["seed"] == 3
+    after = json.loads(learn(bank, "--status", "--json"))
+    assert after["next_at"] == 340
+    assert [version["status"] for version in after["versions"]] == ["rejected"]
+
+
+def test_rolling_back_puts_the_version_in_force(bank):
+    learn(bank)
+    assert "in force: version 1" in learn(bank, "--rollback", "1")
+    assert json.loads(learn(bank, "--rollback", "--json")) == {"in_force": 0}
+
+
+@pytest.mark.parametrize("arguments", [["3"], ["--status", "--rollback"]])
+def test_what_makes_no_sense_together_is_refused(bank, arguments):
+    with pytest.raises(InputError, match="--rollback"):
+        learn(bank, *arguments)
+
+
+def test_too_short_a_log_is_refused_in_words(tmp_path):
+    fill(tmp_path / "short.db", simulated(30, 0.0))
+    with pytest.raises(NotEnoughError, match="30 with known outcomes, 200 needed"):
+        learn(tmp_path / "short.db")
