@@ -1,4 +1,4 @@
-"""What the value model costs: milliseconds a task and an outcome, seconds and bytes a training, retrieval with and without.
+"""What the value model costs: milliseconds a task and an outcome, seconds and bytes a training, and in retrieval.
 
 Times are of this machine, and medians; ratios are of calls made in turn in one run.
 """
@@ -6,6 +6,7 @@ Times are of this machine, and medians; ratios are of calls made in turn in one 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ _LEARNER_LIMIT_S = 900
 def run(data: Path, out: Report) -> None:
     """The learner first: its network is then scored with."""
     table = intercode(data)
-    out.section("Cost", "Medians on one thread unless said otherwise; the training has two.")
+    out.section("Cost", _words_on_load())
     with tempfile.TemporaryDirectory(prefix="memento-cost-") as folder:
         network = _learner(data, Path(folder), out)
         _scoring(table, network, out)
@@ -47,6 +48,12 @@ def run(data: Path, out: Report) -> None:
         from benchmarks.learning.cost_retrieval import retrieval
 
         retrieval(data, Path(folder), out)
+
+
+def _words_on_load() -> str:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    busy = " **The machine was busy: times are worth little, ratios something.**" if load > 0.3 * cores else ""
+    return f"{cores} cores, load average {load:.1f} at the beginning.{busy} Medians; one thread, but two in training."
 
 
 def sights(table: Table, n: int = _TASKS) -> list[Sight]:

@@ -97,7 +97,8 @@ def compared(path: Path, tasks: Sequence[Task], embedder: Embedder, out: Report)
         for i in range(_OUTCOMES):
             _live(full, next(upcoming), i)
         for _ in range(_WARM_UP):
-            full.retrieve(next(upcoming)), plain.retrieve(next(upcoming))
+            for bank in (full, plain):
+                bank.retrieve(next(upcoming))
         spent: dict[bool, list[float]] = {True: [], False: []}
         shown: dict[bool, int] = {True: 0, False: 0}
         for i in range(_ROUNDS):
@@ -108,7 +109,8 @@ def compared(path: Path, tasks: Sequence[Task], embedder: Embedder, out: Report)
                 spent[learned].append((time.perf_counter() - began) * 1e3)
                 shown[learned] += len(slate.shown)
     finally:
-        full.close(), plain.close()
+        full.close()
+        plain.close()
     with_q, without = (float(np.median(spent[learned])) for learned in (True, False))
     out.table(
         f"Retrieval from {_SIZE:,} cases, embedding of the task included",

@@ -184,9 +184,17 @@ class Case:
         return replace(self, id=id)
 
 
+def task_hash(namespace: str, task: Task) -> str:
+    """Digest of a task in a namespace, up to case, white space and end marks."""
+    return _digest(namespace, normalised(task.text), normalised(task.context))
+
+
 def content_hash(namespace: str, task: Task, plan: Plan) -> str:
     """Digest of what makes a case the case it is, up to case, white space and end marks."""
-    parts = [namespace, normalised(task.text), normalised(task.context), plan.skeleton]
+    return _digest(namespace, normalised(task.text), normalised(task.context), plan.skeleton)
+
+
+def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

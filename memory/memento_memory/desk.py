@@ -17,7 +17,7 @@ from memento_memory.selection.policy import Policy
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.slate import Chooser
 from memento_memory.selection.value import QFunction
-from memento_memory.store import decisions, vectors, versions
+from memento_memory.store import decisions, episodes, vectors, versions
 
 if TYPE_CHECKING:
     from memento_memory.selection.network import Network
@@ -79,6 +79,7 @@ class Desk:
             self._expectations.of(db, namespaces, vector),
             decisions.history(db, keys, vector),
             rarity,
+            *episodes.failures_of(db, namespaces, task),
             None,
             self._clock(),
         )

@@ -56,7 +56,7 @@ def reliability(title: str, marks: Sequence[Mark]) -> str:
 
 def forest(title: str, rows: Sequence[Row], low: float, high: float, *, zero: float | None = None) -> str:
     """One line an estimate, all on one scale from `low` to `high`."""
-    label, step = 300, 26
+    label, step = 330, 26
     height = step * len(rows) + 40
 
     def x(value: float) -> float:
@@ -66,7 +66,7 @@ def forest(title: str, rows: Sequence[Row], low: float, high: float, *, zero: fl
     ticks = [low + (high - low) * i / 4 for i in range(5)]
     parts = [
         f'<line class="grid" x1="{x(t)}" y1="6" x2="{x(t)}" y2="{height - 28}"/>'
-        f'<text class="tick" x="{x(t)}" y="{height - 10}" text-anchor="middle">{_number(t)}</text>'
+        f'<text class="tick" x="{x(t)}" y="{height - 10}" text-anchor="middle">{_number(t, high - low)}</text>'
         for t in ticks
     ]
     if zero is not None:
@@ -102,9 +102,9 @@ def _grid(last: float) -> str:
         share = i / 4
         parts.append(
             f'<line class="grid" x1="{_LEFT}" y1="{_y(share)}" x2="{_WIDTH - _RIGHT}" y2="{_y(share)}"/>'
-            f'<text class="tick" x="{_LEFT - 8}" y="{_y(share) + 4}" text-anchor="end">{_number(share)}</text>'
+            f'<text class="tick" x="{_LEFT - 8}" y="{_y(share) + 4}" text-anchor="end">{_number(share, 1)}</text>'
             f'<text class="tick" x="{_x(share * last, last)}" y="{_HEIGHT - 10}" text-anchor="middle">'
-            f"{_number(share * last)}</text>"
+            f"{_number(share * last, last)}</text>"
         )
     return "".join(parts)
 
@@ -128,5 +128,6 @@ def _y(value: float) -> float:
     return round(_TOP + (1 - value) * (_HEIGHT - _TOP - _BOTTOM), 1)
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2f}".replace("-", "−")
+def _number(value: float, span: float) -> str:
+    """A tick of an axis that spans so much."""
+    return f"{value:,.0f}" if span >= 10 else f"{value:.2f}".replace("-", "−")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -42,8 +43,8 @@ def page(report: LearningReport) -> str:
         policies=_policies(report),
         calibration=_calibration(report),
         weights=_weights(report),
-        most=_helpers(report.most, "No case has been seen to help yet."),
-        least=_helpers(report.least, "No case has been seen to do harm."),
+        most=_helpers(report.most, "None yet."),
+        least=_helpers(report.least, "None yet."),
         versions=_versions(report),
     )
 
@@ -112,7 +113,7 @@ def _weights(report: LearningReport) -> str:
         change = verdicts.log_odds(each.change)
         drawn.append(Row(each.more, each.change, f"{each.more}: {change}"))
         rows.append((each.more, each.less, change, verdicts.signed(each.prior)))
-    reach = max(max(abs(each.change.low), abs(each.change.high)) for each in told)
+    reach = math.ceil(2 * max(max(abs(each.change.low), abs(each.change.high)) for each in told)) / 2
     title = "What a usual difference in each feature adds to the log-odds of success"
     table = _table(("when", "rather than", "log-odds", "before any outcome"), rows)
     return forest(title, drawn, -reach, reach, zero=0.0) + _folded(table)

@@ -137,7 +137,7 @@ def fill(bank: Path, log: Simulated) -> None:
     e = len(next(iter(log.vectors.values()))[0])
     database = Database(bank)
     with database.writing() as db:
-        vectors.bind(db, ModelInfo("simulated", e, 512, "0" * 64))
+        vectors.bind(db, ModelInfo("simulated", e, "0" * 64))
         for case_id, (of_task, of_plan) in log.vectors.items():
             key = cases.insert(db, case(case_id, f"the task of {case_id}", f"the plan of {case_id}"))
             vectors.put(db, key, of_task, of_plan)

@@ -43,7 +43,7 @@ def test_a_repeat_is_found_first_and_labelled(filled):
 def test_equal_questions_get_equal_answers(filled):
     task = Task("count the lines of all files")
     first = filled.retrieve(task, browse=True, k=5)
-    again = CaseBank(filled.database.path, filled._embedders)
+    again = CaseBank(filled.database.path, filled._embedders, clock=filled._clock)
     assert filled.retrieve(task, browse=True, k=5) == again.retrieve(task, browse=True, k=5) == first
     again.close()
 

@@ -255,4 +255,3 @@ def test_a_process_that_only_asks_for_the_status_does_not_import_torch(make):
 def test_the_default_recipe_asks_for_as_many_episodes_as_the_server_waits_for(make):
     with opened(make(60, 1.0)) as database, database.reading() as db:
         assert spawn.wanted(db) == DEFAULT.least
-    assert learner.NETWORK == len(fresh_layer().mean) - 3

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.selection.fusion import USEFUL_FROM
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -24,6 +26,7 @@ WARNING = 0.5  # a warning keeps from one plan, an example leads to one
 SHADOWED = 0.2  # a warning beside a success of the very task: that success is shown first
 UNSHOWN = 0.1  # a warning that was recorded, as against one that was shown
 _LEAST = 1e-9
+SHARPNESS = 8.0
 _LEAST_COVERAGE = 0.02  # two cases that are all but equal still differ in value and demand
 
 
@@ -79,5 +82,6 @@ def coverage(nearest: Floats, shadowed: Flags) -> Floats:
         nearest: largest similarity to another kept case of the same kind, shape (n,); 0 where there is none.
         shadowed: warnings for whose very task a success is kept.
     """
-    alone = np.maximum(1 - np.clip(nearest, 0, 1), _LEAST_COVERAGE)
+    replaced = np.clip((nearest - USEFUL_FROM) / (1 - USEFUL_FROM), 0, 1) ** SHARPNESS
+    alone = np.maximum(1 - replaced, _LEAST_COVERAGE)
     return np.where(shadowed, SHADOWED * alone, alone)

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 RESAMPLES = 2000
 _CHUNK = 4_000_000  # resampled counts held at once
 _CERTAIN = -1e-9
-_SUSPECT = 0.99  # level of the mean weight's interval: wide, so that sound logs are hardly ever refused
+_SUSPECT = 0.998  # level of the mean weight's interval: wide, so that sound logs are hardly ever refused
 
 
 @dataclass(frozen=True, slots=True)

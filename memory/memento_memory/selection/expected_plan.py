@@ -152,6 +152,4 @@ class ExpectedPlan:
         weights = self.weights + np.outer(along, (share / left) * (y - x @ self.weights))
         inverse = self.inverse - np.outer(along, (share / left) * along)
         step = (count - self.count) / count
-        return ExpectedPlan(
-            count, self.task_mean + step * x, self.plan_mean + step * y, inverse, weights, self.ridge
-        )
+        return ExpectedPlan(count, self.task_mean + step * x, self.plan_mean + step * y, inverse, weights, self.ridge)

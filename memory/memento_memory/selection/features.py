@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.case import Case
 from memento_memory.selection.episodic import episodic
+from memento_memory.selection.prior import BANDWIDTH
 from memento_memory.selection.sight import Sight
-from memento_memory.selection.wordsets import deciding, named, told
+from memento_memory.selection.wordsets import named, told
 
 Floats = NDArray[np.float64]
 
@@ -33,24 +35,23 @@ class Feature:
 
 TASK = (
     Feature("bias", "tasks like this succeed", "tasks like this fail", 0.0, 1.0),
-    Feature("nearness", "the bank knows such tasks", "the bank knows no such task", 0.0, 0.3),
+    Feature("solved", "tasks near this one were solved", "tasks near this one failed", 0.0, 0.3),
 )
 PAIR = (
-    Feature("shown", "a case as such helps", "a case as such does not help", 0.0, 1.5),
-    Feature("similarity", "the tasks are alike", "the tasks differ", 1.0, 0.3),
-    Feature("expected", "its plan is the kind such tasks need", "its plan is not the kind such tasks need", 0.0, 0.5),
-    Feature("answers", "its plan speaks of the task", "its plan speaks of something else", 0.0, 0.2),
-    Feature("moved", "its plan suits this task more than its own", "its plan suits its own task more", 0.0, 0.2),
-    Feature("unshared", "the task has words the case's task lacks", "the case's task has the task's words", 0.0, 0.2),
-    Feature("unasked", "its task has words this one lacks", "its task asks nothing else", 0.0, 0.2),
-    Feature("undecided", "deciding words of the task are not in its task", "no deciding word is new", 0.0, 0.2),
-    Feature("overdecided", "its task has deciding words this one lacks", "no deciding word is left over", 0.0, 0.2),
-    Feature("missing", "its plan lacks names that other plans have", "its plan has the names asked for", 0.0, 0.2),
-    Feature("leftover", "its plan has names not asked for", "its plan has no names left over", 0.0, 0.2),
-    Feature("covers", "its plan names what the task names", "its plan does not name what the task names", 0.0, 0.2),
-    Feature("length", "the tasks differ in length", "the tasks are of a length", 0.0, 0.2),
-    Feature("record", "its outcomes were good", "its outcomes were bad or weakly proven", 0.7, 0.2),
-    Feature("neighbours", "it helped tasks near this one", "it failed tasks near this one", 0.7, 0.3),
+    Feature("shown", "cases help here", "cases do not help here", 0.0, 1.5),
+    Feature("similarity", "its task is like this one", "its task is unlike this one", 0.4, 0.2),
+    Feature("nearest", "a task like this one is known", "no task like this one is known", 0.0, 0.5),
+    Feature("expected", "its plan is what such tasks need", "its plan is not what such tasks need", 0.0, 0.5),
+    Feature("apart", "of all plans, its plan suits this task", "other plans suit this task better", 0.0, 0.5),
+    Feature("foreseen", "some plan is what such tasks need", "no plan is what such tasks need", 0.0, 0.5),
+    Feature("missing", "its plan lacks names other plans have", "its plan has the names asked for", 0.0, 0.3),
+    Feature("covers", "its plan names what is asked for", "its plan does not name what is asked for", 0.0, 0.1),
+    Feature("moved", "its plan is near this task", "its plan is near its own task only", 0.0, 0.1),
+    Feature("unshared", "the task has words that its task lacks", "its task has the task's words", 0.0, 0.1),
+    Feature("unasked", "its task asks for other things too", "its task asks for nothing else", 0.0, 0.1),
+    Feature("length", "the tasks differ in length", "the tasks are of a length", 0.0, 0.1),
+    Feature("record", "its outcomes are good and well proven", "its outcomes are bad or weakly proven", 0.7, 0.2),
+    Feature("neighbours", "it helped with tasks like this", "it failed with tasks like this", 0.7, 0.3),
     Feature("used", "it was used when shown", "it was shown and not used", 0.0, 0.2),
     Feature("steps", "its plan is long", "its plan is short", 0.0, 0.1),
     Feature("tools", "it needs tools that are not at hand", "its tools are at hand", 0.0, 0.2),
@@ -64,69 +65,96 @@ _MONTH = 30 * 86_400.0
 
 def task_features(sight: Sight) -> Floats:
     """psi(s), shape (m,); the first is 1."""
-    top = float(sight.similarity.max(initial=sight.threshold))
-    return np.array([1.0, (top - 0.8) / 0.1])
+    good = np.array([case.result.reward or 0.0 for case in sight.cases], np.float64)
+    return np.array([1.0, float(_nearness(sight) @ (good - 1))])
 
 
 def pair_features(sight: Sight) -> Floats:
     """phi(s, c), shape (n, d), on scales where 1 is a usual difference; the last column is the network's place."""
     n = len(sight.cases)
-    answers, moved, expected = _plans(sight)
-    columns = [
-        np.ones(n),
-        (sight.similarity - sight.threshold) / 0.1,
-        expected,
-        answers,
-        moved,
-        *_wording(sight),
-        *_experience(sight),
-        np.array([np.log2(1 + len(case.plan.subtasks)) for case in sight.cases]) - 1,
-        np.array([_missing_tools(sight, i) for i in range(n)]),
-        np.array([np.log1p(max(sight.now - case.updated_at, 0) / _MONTH) if sight.now else 0 for case in sight.cases]),
-        np.zeros(n),
-    ]
-    return np.stack(columns, axis=1)
+    if n == 0:
+        return np.zeros((0, len(PAIR)))
+    similarity = (sight.similarity - sight.threshold) / 0.1
+    expected, apart, moved = _plans(sight)
+    missing, covers, unshared, unasked, length = _wording(sight).T
+    record, neighbours, used = _experience(sight)
+    columns = {
+        "shown": np.ones(n),
+        "similarity": similarity,
+        "nearest": np.full(n, similarity.max() - 3),
+        "expected": expected,
+        "apart": apart,
+        "foreseen": np.full(n, expected.max()),
+        "missing": missing,
+        "covers": covers,
+        "moved": moved,
+        "unshared": unshared,
+        "unasked": unasked,
+        "length": length,
+        "record": record,
+        "neighbours": neighbours,
+        "used": used,
+        "steps": np.array([np.log2(1 + len(case.plan.subtasks)) - 1 for case in sight.cases]),
+        "tools": np.array([_missing_tools(sight.tools, case) for case in sight.cases]),
+        "age": np.log1p([_age(sight, case) / _MONTH for case in sight.cases]),
+        "network": np.zeros(n),
+    }
+    return np.stack([columns[feature.name] for feature in PAIR], axis=1)
+
+
+def _nearness(sight: Sight) -> Floats:
+    """Shares of the candidates in the neighbourhood of the task, which fall with similarity, shape (n,)."""
+    mass = np.exp((sight.similarity - sight.similarity.max(initial=0.0)) / BANDWIDTH)
+    return np.asarray(mass / max(mass.sum(), 1.0))
 
 
 def _plans(sight: Sight) -> tuple[Floats, Floats, Floats]:
-    """What the embeddings of the plans say."""
+    """What the embeddings of the plans say: whether a plan is what is expected, seen from the mean of all plans and
+    seen from the mean of the plans at hand, and whether it is nearer to this task than to its own."""
     n = len(sight.cases)
-    if sight.vector is None:
-        return np.zeros(n), np.zeros(n), np.zeros(n)
     plans = sight.plan_vectors.astype(np.float64)
-    asked = plans @ sight.vector
-    moved = asked - (plans * sight.vectors).sum(1)
-    expected = np.zeros(n)
-    if sight.expected is not None:
-        direction = sight.expected.plan - sight.expected.usual
-        away = plans - sight.expected.usual
-        scale = np.linalg.norm(away, axis=1) * np.linalg.norm(direction)
-        expected = (away @ direction) / np.maximum(scale, 1e-9)
-        expected = (expected - 0.6) / 0.2
-    return _neutral((asked - 0.5) / 0.15), _neutral(moved / 0.1), _neutral(expected)
+    known = ~np.isnan(plans).any(1)
+    if sight.vector is None or not known.any():
+        return np.zeros(n), np.zeros(n), np.zeros(n)
+    moved = np.nan_to_num((plans @ sight.vector - (plans * sight.vectors).sum(1) + 0.1) / 0.1)
+    if sight.expected is None:
+        return np.zeros(n), np.zeros(n), moved
+    share = np.where(known, _nearness(sight), 0.0)
+    at_hand = (share / share.sum()) @ np.where(known[:, None], plans, 0.0)
+    expected = _alike(plans, sight.expected.plan, sight.expected.usual)
+    apart = _alike(plans, sight.expected.plan, at_hand)
+    return np.nan_to_num((expected - 0.6) / 0.2), np.nan_to_num(apart / 0.3), moved
 
 
-def _wording(sight: Sight) -> list[Floats]:
-    """What the words of tasks and plans say."""
-    new, decides = told(sight.task.state), deciding(sight.task.text)
+def _alike(plans: Floats, wanted: Floats, centre: Floats) -> Floats:
+    """Cosine of each plan and the wanted one, seen from a centre; shape (n,), 0 where one of them is the centre."""
+    away, direction = plans - centre, wanted - centre
+    scale = np.sqrt((away * away).sum(1) * float(direction @ direction))
+    return np.where(scale > 1e-9, (away @ direction) / np.maximum(scale, 1e-9), 0.0)
+
+
+def _wording(sight: Sight) -> Floats:
+    """What the words of tasks and plans say, shape (n, 5)."""
+    new = told(sight.task.state)
     weight = {word: sight.rarity(word) + 0.1 for word in new}
     whole = max(sum(weight.values()), 1e-9)
     plans = [named(case.plan.text()) for case in sight.cases]
-    sayable = frozenset().union(*plans) & new
-    rows = np.zeros((len(sight.cases), 8))
-    for row, case, plan in zip(rows, sight.cases, plans, strict=True):
-        old, decided = told(case.task.state), deciding(case.task.text)
-        fresh, gone = new - old, old - new
-        row[0] = sum(weight[word] for word in fresh) / whole
-        row[1] = len(gone) / max(len(old), 1)
-        row[2] = len(decides - decided)
-        row[3] = len(decided - decides)
-        row[4] = len((fresh & sayable) - plan)
-        row[5] = len(gone & plan)
-        row[6] = sum(weight[word] for word in new & plan) / whole
-        row[7] = abs(np.log((1 + len(sight.task.text)) / (1 + len(case.task.text))))
-    scaled = (rows - np.array([0.4, 0.4, 1, 1, 1, 1, 0.3, 0.3])) / np.array([0.2, 0.2, 1, 1, 1, 1, 0.2, 0.3])
-    return list(scaled.T)
+    sayable = new.intersection(frozenset().union(*plans))
+    size = np.log(1 + len(sight.task.text))
+    rows = []
+    for case, plan in zip(sight.cases, plans, strict=True):
+        old = told(case.task.state)
+        fresh = new - old
+        rows.append(
+            (
+                len((fresh & sayable) - plan) - 1,
+                sum(weight[word] for word in new & plan) / whole / 0.2 - 1.5,
+                sum(weight[word] for word in fresh) / whole / 0.2 - 2,
+                len(old - new) / max(len(old), 1) / 0.2 - 2,
+                abs(size - np.log(1 + len(case.task.text))) / 0.3 - 1,
+            )
+        )
+    return np.array(rows)
 
 
 def _experience(sight: Sight) -> list[Floats]:
@@ -140,12 +168,10 @@ def _experience(sight: Sight) -> list[Floats]:
     return [record - _ONE_SUCCESS, np.log(near / (1 - near)) - record, (used - 0.5 * shown) / (2 + shown)]
 
 
-def _missing_tools(sight: Sight, i: int) -> float:
-    if sight.tools is None:
-        return 0.0
-    needed = {step.tool for step in sight.cases[i].plan.subtasks if step.tool}
-    return len(needed - sight.tools) / max(len(needed), 1)
+def _missing_tools(at_hand: frozenset[str] | None, case: Case) -> float:
+    needed = {step.tool for step in case.plan.subtasks if step.tool}
+    return len(needed - at_hand) / len(needed) if needed and at_hand is not None else 0.0
 
 
-def _neutral(values: Floats) -> Floats:
-    return np.nan_to_num(values, nan=0.0)
+def _age(sight: Sight, case: Case) -> float:
+    return max(sight.now - case.updated_at, 0.0) if sight.now and case.updated_at else 0.0

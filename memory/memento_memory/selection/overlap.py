@@ -30,7 +30,7 @@ class Overlap:
         episodes, tasks: how many have a known outcome.
         effective: Kish's effective number of tasks, (sum W)^2 / sum W^2 over the tasks' summed weights.
         mean_weight: 1 where the log could have shown all that the target shows; below, the share that it could.
-        mean_weight_low, mean_weight_high: its interval at 0.99.
+        mean_weight_low, mean_weight_high: its interval at 0.998.
         largest: share of the single heaviest task in all weight, in [0, 1].
         certain: share of episodes whose slate was shown with probability one.
     """

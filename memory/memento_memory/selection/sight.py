@@ -32,6 +32,8 @@ class Sight:
         expected: what plan the bank's successes lead to expect, or None where nothing is known about that.
         history: outcomes of earlier episodes that showed these cases.
         rarity: inverse document frequency of a word, at least 0.
+        failed_alone, failed_shown: how often this very task failed while nothing, and while some case, was shown;
+            weighted by evidence, at least 0.
         tools: names of the tools at hand, or None where that is not known.
         now: seconds since the epoch.
     """
@@ -47,5 +49,7 @@ class Sight:
     expected: Expectation | None
     history: History
     rarity: Callable[[str], float]
+    failed_alone: float = 0.0
+    failed_shown: float = 0.0
     tools: frozenset[str] | None = None
     now: float = 0.0

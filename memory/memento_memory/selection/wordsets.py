@@ -10,11 +10,74 @@ from memento_memory.selection.lexical import words
 _READ = 4_000  # characters of a text that are looked at
 _PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _FILLER = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does", "for", "had", "has", "have", "he", "her", "his", "i", "in", "is", "it", "its", "just", "me", "may", "might", "my", "of", "on", "or", "our", "please", "shall", "she", "should", "so", "that", "the", "their", "them", "there", "these", "they", "this", "those", "to", "us", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "will", "with", "would", "you", "your"]
-)
-# Words that turn a task into another one even where all others agree.
-_DECIDING = frozenset(
-    ["not", "no", "never", "none", "without", "except", "excluding", "unless", "only", "either", "neither", "than", "less", "more", "fewer", "most", "least", "fewest", "least", "first", "last", "next", "previous", "before", "after", "above", "below", "over", "under", "between", "any", "some", "same", "other", "different", "distinct", "unique", "each", "every", "all", "ascending", "descending", "order", "ordered", "sort", "sorted", "reverse", "maximum", "minimum", "max", "min", "highest", "lowest", "largest", "smallest", "biggest", "oldest", "youngest", "longest", "shortest", "latest", "earliest", "newest", "greater", "smaller", "larger", "higher", "lower", "older", "younger", "longer", "shorter", "earlier", "later", "average", "mean", "median", "sum", "total", "count", "number", "many", "much", "how", "top", "group", "both"]
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "i",
+        "in",
+        "is",
+        "it",
+        "its",
+        "just",
+        "me",
+        "may",
+        "might",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "please",
+        "shall",
+        "she",
+        "should",
+        "so",
+        "that",
+        "the",
+        "their",
+        "them",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
 )
 
 
@@ -22,12 +85,6 @@ _DECIDING = frozenset(
 def told(text: str) -> frozenset[str]:
     """The distinct words of a task that tell something, plurals as singulars."""
     return frozenset(_singular(word) for word in words(text[:_READ]) if word not in _FILLER)
-
-
-@lru_cache(maxsize=16_384)
-def deciding(text: str) -> frozenset[str]:
-    """The words of a task that decide what is asked: comparisons, counts, orders, negations."""
-    return frozenset(words(text[:_READ])) & _DECIDING
 
 
 @lru_cache(maxsize=16_384)

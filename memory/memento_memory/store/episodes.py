@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import apsw
 
-from memento_memory.case import Episode, Evidence, Outcome, Result, Shown, Slate, Task
+from memento_memory.case import Episode, Evidence, Outcome, Result, Shown, Slate, Task, task_hash
 from memento_memory.errors import NotFoundError
 from memento_memory.store import cases
 from memento_memory.store.cases import plan_from_text, plan_to_text
@@ -26,7 +27,7 @@ def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int | Non
     slate = episode.slate
     db.execute(
         "INSERT INTO episodes (plan_id, namespace, task, context, policy, ranking, void_probability, draft, host,"
-        " model, created_at, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " model, created_at, task_hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT key FROM episodes WHERE plan_id = ?))",
         (
             *(episode.plan_id, episode.namespace, episode.task.text, episode.task.context),
@@ -36,6 +37,7 @@ def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int | Non
                 episode.host,
                 episode.model,
                 episode.created_at,
+                task_hash(episode.namespace, episode.task),
                 episode.previous,
             ),
         ),
@@ -197,6 +199,18 @@ def set_used(db: apsw.Connection, key: int, case_ids: Sequence[str]) -> None:
 def of_case(db: apsw.Connection, case_key: int) -> int:
     """How many episodes ended in this case."""
     return fetch_number(db, "SELECT count(*) FROM episodes WHERE case_key = ?", (case_key,))
+
+
+def failures_of(db: apsw.Connection, namespaces: Sequence[str], task: Task) -> tuple[float, float]:
+    """How often this very task failed while nothing, and while some case, was shown, weighted by evidence."""
+    sql = (
+        "SELECT e.evidence, 1 - e.reward, EXISTS (SELECT 1 FROM slates s WHERE s.episode_key = e.key) FROM episodes e"
+        " WHERE e.task_hash IN (SELECT value FROM json_each(?)) AND e.reward < 1"
+    )
+    totals = [0.0, 0.0]
+    for evidence, lost, shown in fetch_all(db, sql, (json.dumps([task_hash(name, task) for name in namespaces]),)):
+        totals[shown] += Evidence(evidence).weight * lost
+    return totals[0], totals[1]
 
 
 def with_prefix(db: apsw.Connection, prefix: str, limit: int) -> list[str]:

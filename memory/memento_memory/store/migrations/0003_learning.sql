@@ -18,6 +18,10 @@ CREATE TABLE decisions (
     learned        BLOB                         -- what its outcome put into the value model, to take it out again
 );
 
+-- Digest of namespace and task, to find earlier attempts at the very same one.
+ALTER TABLE episodes ADD COLUMN task_hash TEXT;
+CREATE INDEX episodes_by_task ON episodes (task_hash) WHERE task_hash IS NOT NULL;
+
 -- A new plan for a task whose plan failed: the steps of one trajectory.
 ALTER TABLE episodes ADD COLUMN previous INTEGER REFERENCES episodes (key) ON DELETE SET NULL;
 CREATE INDEX episodes_by_previous ON episodes (previous) WHERE previous IS NOT NULL;
