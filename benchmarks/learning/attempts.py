@@ -10,15 +10,17 @@ import gzip
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.learning.data import Table, embedded, read
+from benchmarks.learning.data import Table, Vectors, embedded, read
 from benchmarks.learning.report import MissingDataError
 
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
+from memento_memory.embedding import DEFAULT_MODEL, Embedder, find_prepared, load
 from memento_memory.plan import Plan, Subtask
 
 ALONE = "multiturn_gpt-3.5_10_turns"
@@ -50,7 +52,7 @@ class Attempts:
     """Tasks with their recorded attempts.
 
     Attributes:
-        table: all tasks; its cases are the distinct recorded plans of a task.
+        table: all tasks; its cases are the distinct recorded plans of a task, and those that were retained since.
         tasks: indices of the tasks to be solved.
         fresh: for every one of them, the cases that are its attempts without memory, one for each run of FRESH.
     """
@@ -76,15 +78,35 @@ class Attempts:
             raise MissingDataError(f"recorded_plans has no task with all of {', '.join(FRESH)}")
         self.fresh = {task: [found[task][run] for run in FRESH] for task in self.tasks}
         self.table = _table(self._rows, list(number), rewards)
+        self._number = number
         self._bases = _databases(folder / "databases.sqlite.sql.gz")
+        self._embedder: Embedder | None = None
         self._answers: dict[tuple[str, str], Any] = {}
         self._carried: dict[tuple[int, int], Carried] = {}
 
     def carried_out(self, case: int, task: int) -> Carried:
-        """What becomes of a case's plan on another task of the same database."""
+        """What becomes of a case's plan on a task of the same database; on its own task, what is recorded."""
         if (case, task) not in self._carried:
-            self._carried[case, task] = self._tried(self.plan(case), int(self.table.owner[case]), task)
+            owner = int(self.table.owner[case])
+            tried = self._tried(self.plan(case), owner, task)
+            recorded = bool(self.table.reward[case] >= 1)
+            self._carried[case, task] = replace(tried, succeeded=recorded) if owner == task else tried
         return self._carried[case, task]
+
+    def retained(self, task: int, carried: Carried) -> int:
+        """The case of a task's plan as it was carried out, a new one if the plan is new for the task."""
+        key = (task, carried.plan)
+        if key not in self._number:
+            self._number[key] = len(self._number)
+            made = _case(self._number[key], self.table.tasks[task], carried.plan, float(carried.succeeded))
+            self.table = replace(
+                self.table,
+                cases=(*self.table.cases, made),
+                owner=np.append(self.table.owner, task),
+                reward=np.append(self.table.reward, float(carried.succeeded)),
+                plan_vectors=np.vstack([self.table.plan_vectors, self._embed(made.plan.text())]),
+            )
+        return self._number[key]
 
     def plan(self, case: int) -> str:
         """The SQL of a case."""
@@ -98,6 +120,11 @@ class Attempts:
             return Carried(made, got is not None, False)
         same = got == wanted if "order by" in new["gold"].lower() else Counter(got) == Counter(wanted)
         return Carried(made, True, bool(same))
+
+    def _embed(self, text: str) -> Vectors:
+        if self._embedder is None:
+            self._embedder = load(find_prepared(DEFAULT_MODEL))
+        return np.asarray(self._embedder.embed([text]), np.float32)
 
     def _answer(self, base: str, statement: str) -> Any:
         if (base, statement) not in self._answers:
@@ -137,6 +164,7 @@ def _literals(question: str) -> tuple[list[str], list[str], list[str]]:
     return [a or b for a, b in _QUOTED.findall(question)], _NUMBER.findall(rest), _NAME.findall(rest)
 
 
+@lru_cache(maxsize=100_000)
 def _mentions(question: str, column: str) -> bool:
     words = re.escape(column.lower().replace("_", " "))
     return re.search(rf"\b{words}s?\b", question.lower()) is not None
@@ -144,13 +172,10 @@ def _mentions(question: str, column: str) -> bool:
 
 def _table(rows: list[dict[str, Any]], plans: list[tuple[int, str]], rewards: list[float]) -> Table:
     tasks = tuple(Task(row["query"], f"{row['db']} database") for row in rows)
-    cases = []
-    for index, ((owner, plan), reward) in enumerate(zip(plans, rewards, strict=True)):
-        outcome = Outcome.SUCCESS if reward >= 1 else Outcome.FAILURE
-        result = Result.graded(outcome, reward, Evidence.TEST_PASSED)
-        won, lost = result.counts
-        steps = Plan((Subtask(1, plan),))
-        cases.append(Case(f"case{index}", "default", tasks[owner], steps, result, successes=won, failures=lost))
+    cases = [
+        _case(index, tasks[owner], plan, reward)
+        for index, ((owner, plan), reward) in enumerate(zip(plans, rewards, strict=True))
+    ]
     return Table(
         "intercode-sql attempts",
         tasks,
@@ -162,6 +187,13 @@ def _table(rows: list[dict[str, Any]], plans: list[tuple[int, str]], rewards: li
         embedded([task.state for task in tasks]),
         embedded([case.plan.text() for case in cases]),
     )
+
+
+def _case(index: int, task: Task, plan: str, reward: float) -> Case:
+    outcome = Outcome.SUCCESS if reward >= 1 else Outcome.FAILURE
+    result = Result.graded(outcome, reward, Evidence.TEST_PASSED)
+    won, lost = result.counts
+    return Case(f"case{index}", "default", task, Plan((Subtask(1, plan),)), result, successes=won, failures=lost)
 
 
 def _databases(path: Path) -> dict[str, sqlite3.Connection]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from benchmarks.learning.data import Table, intercode, read
 from numpy.typing import NDArray
 
-from benchmarks.learning.data import Table, intercode, read
 from memento_memory.curation.bounds import Bounds, evict
 from memento_memory.curation.usefulness import HALF_LIFE, Holding, demand
 
@@ -162,7 +162,9 @@ class Memory:
 Evict = Callable[[Memory, int, int, np.random.Generator], None]
 
 
-def run(world: World, asked: Sequence[int], bound: int | None, policy: Evict, seed: int) -> tuple[NDArray[np.bool_], Memory]:
+def run(
+    world: World, asked: Sequence[int], bound: int | None, policy: Evict, seed: int
+) -> tuple[NDArray[np.bool_], Memory]:
     """Whether each step succeeded, shape (steps,), and the memory at the end.
 
     Chance falls the same way for every policy, step by step.
@@ -204,7 +206,9 @@ def _step(world: World, memory: Memory, task: int, step: int, draw: NDArray[np.f
 def _nearest(world: World, memory: Memory, task: int, failed: set[int]) -> int:
     """The nearest success of another task whose reuse here is recorded and did not fail before, or -1."""
     known = world.reused[task]
-    rows = [row for row in memory.kept if memory.won[row] and memory.plan[row] in known and memory.plan[row] not in failed]
+    rows = [
+        row for row in memory.kept if memory.won[row] and memory.plan[row] in known and memory.plan[row] not in failed
+    ]
     if not rows:
         return -1
     rows.sort()

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.learning.report import MissingDataError
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from benchmarks.learning.report import MissingDataError
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
 from memento_memory.embedding import DEFAULT_MODEL, find_prepared, load
 from memento_memory.plan import Plan, Subtask

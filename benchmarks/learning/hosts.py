@@ -23,6 +23,15 @@ from memento_memory.selection.sight import Sight
 Floats = NDArray[np.float64]
 
 UNREAD = 0.95
+_CONTRASTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A case that was offered for a task, and what became of its plan."""
+
+    case: int
+    carried: Carried
 
 
 class Memory:
@@ -41,17 +50,16 @@ class Memory:
         """The case to carry out, or None to abstain."""
         return None
 
-    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
+    def learn(self, task: int, offered: Offered | None, ended: int, success: bool) -> None:
         """Take in an attempt.
 
         Args:
-            offered, carried: the case, and what became of its plan; None if there was none.
-            own: the model's own attempt; None if an offered plan was carried out in its place.
+            offered: the case that was offered, if any, and what became of its plan.
+            ended: the case that this attempt is: the offered plan as adapted, or the model's own.
         """
         if success:
             self.solved.add(task)
-            if own is not None:
-                self.kept[self.attempts.table.group[task]].append(own)
+            self.kept[self.attempts.table.group[task]].append(ended)
 
     def nearest(self, task: int) -> list[tuple[float, int]]:
         """Cosines and cases kept for other tasks of the database, nearest first."""
@@ -81,20 +89,21 @@ class Nearest(OwnSuccess):
 
 
 class NearestOfAny(Nearest):
-    """The same without looking at how it went: the first own attempt is repeated, failed or not."""
+    """The same without looking at how it went, so that the first own attempt is repeated, failed or not."""
 
     def __init__(self, attempts: Attempts, least: float) -> None:
         super().__init__(attempts, least)
-        self.first: dict[int, bool] = {}
+        self.first: dict[int, int] = {}
 
     def repeated(self, task: int) -> bool | None:
-        return self.first.get(task)
+        return None
 
-    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
-        super().learn(task, offered, carried, own, success)
-        self.first[task] = success
-        if own is not None and not success:
-            self.kept[self.attempts.table.group[task]].append(own)
+    def offer(self, task: int) -> int | None:
+        return self.first.get(task, super().offer(task))
+
+    def learn(self, task: int, offered: Offered | None, ended: int, success: bool) -> None:
+        self.first.setdefault(task, ended)
+        self.kept[self.attempts.table.group[task]].append(ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +170,26 @@ class Learned(OwnSuccess):
         best = int(np.argmax(low))
         return cases[best] if low[best] > 0 else None
 
-    def learn(self, task: int, offered: int | None, carried: Carried | None, own: int | None, success: bool) -> None:
-        super().learn(task, offered, carried, own, success)
+    def learn(self, task: int, offered: Offered | None, ended: int, success: bool) -> None:
+        super().learn(task, offered, ended, success)
         view = self._view
-        nothing = np.zeros((0, view.pair.shape[1]))
-        if offered is not None and carried is not None:
-            place = [view.cases.index(offered)]
-            self._update(slate_row(view.task, view.pair[place], np.ones(1)), float(carried.succeeded))
-            self.shown.append((task, offered, float(carried.succeeded)))
-            self.tried[task] += not carried.succeeded
-            if not carried.succeeded:
-                self.failed[task].add(normal(carried.plan))
-        if own is not None:
-            self._update(slate_row(view.task, nothing, np.zeros(0)), float(success))
-            self.alone[task] += not success
+        if offered is not None:
+            place = [view.cases.index(offered.case)]
+            self._update(slate_row(view.task, view.pair[place], np.ones(1)), float(offered.carried.succeeded))
+            self.shown.append((task, offered.case, float(offered.carried.succeeded)))
+            if not offered.carried.succeeded:
+                self.tried[task] += 1
+                self.failed[task].add(normal(offered.carried.plan))
+        if offered is None or not offered.carried.ran:
+            self._update(slate_row(view.task, np.zeros((0, view.pair.shape[1])), np.zeros(0)), float(success))
             if success:
-                self._contrast(normal(self.attempts.plan(own)))
-                self.bank.add(own)
+                self._contrast(normal(self.attempts.plan(ended)))
             else:
-                self.failed[task].add(normal(self.attempts.plan(own)))
+                self.alone[task] += 1
+                self.failed[task].add(normal(self.attempts.plan(ended)))
+        if success:
+            self.bank.table = self.attempts.table
+            self.bank.add(ended)
 
     def _candidates(self, task: int) -> tuple[list[int], list[str]]:
         """The nearest cases whose plans differ from each other and from what failed here."""
@@ -206,7 +216,7 @@ class Learned(OwnSuccess):
         if plan not in view.plans or not self.settings.contrasts:
             return
         right = view.plans.index(plan)
-        others = [i for i in range(len(view.plans)) if i != right][:3]
+        others = [i for i in range(len(view.plans)) if i != right][:_CONTRASTED]
         for other in others:
             row = np.concatenate([0 * view.task, view.pair[right] - view.pair[other]])
             self._update(row, 1.0, self.settings.contrasts / len(others))
@@ -239,12 +249,13 @@ def attempted(
 
 
 def _one(attempts: Attempts, memory: Memory, task: int, fresh: int, usage: Counter[str]) -> bool:
-    offered = memory.offer(task)
-    carried = None if offered is None else attempts.carried_out(offered, task)
-    uses = carried is not None and carried.ran
-    success = carried.succeeded if carried is not None and uses else bool(attempts.table.reward[fresh] >= 1)
-    memory.learn(task, offered, carried, None if uses else fresh, success)
-    usage.update(offered=offered is not None, dropped=carried is not None and not uses, right=uses and success)
+    case = memory.offer(task)
+    offered = None if case is None else Offered(case, attempts.carried_out(case, task))
+    uses = offered is not None and offered.carried.ran
+    ended = attempts.retained(task, offered.carried) if offered is not None and uses else fresh
+    success = offered.carried.succeeded if offered is not None and uses else bool(attempts.table.reward[fresh] >= 1)
+    memory.learn(task, offered, ended, success)
+    usage.update(offered=offered is not None, dropped=offered is not None and not uses, right=uses and success)
     return success
 
 

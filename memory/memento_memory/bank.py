@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from memento_memory.desk import Desk
+    from memento_memory.selection.decision import Decision
     from memento_memory.selection.policy import Policy
     from memento_memory.store.codes import CodeCopy
 
@@ -161,6 +162,17 @@ class CaseBank:
         """
         with self.database.reading() as db:
             return episodes.named(db, plan_id)[1]
+
+    def decision(self, plan_id: str) -> Decision | None:
+        """What the policy saw and did for an episode; None where it was reported without a plan from here.
+
+        Raises:
+            NotFoundError: if there is none of this name.
+        """
+        from memento_memory.store import decisions  # brings NumPy
+
+        with self.database.reading() as db:
+            return decisions.of(db, episodes.named(db, plan_id)[0])
 
     def record_calls(self, calls: Sequence[ToolCall]) -> None:
         """Append relayed tool calls to their episodes' traces, in one transaction; on disk on return.

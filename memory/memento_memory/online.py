@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from memento_memory.case import Result
 from memento_memory.selection.credit import case_rows, credit, slate_row
 from memento_memory.selection.decision import Decision
-from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.lastlayer import LastLayer, Site
 from memento_memory.selection.value import SCHEMA, chance, sigmoid
 from memento_memory.store import decisions, versions
 from memento_memory.store.decisions import Learned
@@ -31,6 +31,7 @@ _FEWEST = 30  # outcomes before a version can be found worse than similarity
 _WORSE, _BETTER = -2.0, 0.0  # standard errors of the recent log-loss: trust is lost, and is given back
 _NETWORK = SCHEMA.split(" ").index("network") if "network" in SCHEMA.split(" ") else None
 _CLOSE = 1e-9
+_FITTED = -1  # an outcome that is in a fit of the whole log, and can only be taken out by another
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def learn(db: apsw.Connection, episode_key: int, result: Result, now: float) -> 
     if known is not None:
         left = _without(version, known)
         if left is None:
-            decisions.put_learned(db, episode_key, None)
+            decisions.put_learned(db, episode_key, Learned(_FITTED, row, Site(0.0, 0.0)))
             version = refit(db, before)
             versions.update(db, version)
             return _lesson(decision, before, version)

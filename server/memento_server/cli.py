@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memento_server import cli_cases, cli_tools, cli_trace, cli_trust
+from memento_server import cli_cases, cli_explain, cli_tools, cli_trace, cli_trust
 from memento_server.options import AsJson, Bank, Namespace, Tools, settings_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ cli_tools.app.command()(cli_trust.approve)
 cli_tools.app.command()(cli_trust.log)
 app.add_typer(cli_tools.app, name="tools")
 app.command()(cli_trace.trace)
+app.command()(cli_explain.explain)
 
 
 def _version(wanted: bool) -> None:

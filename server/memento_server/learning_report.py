@@ -43,8 +43,8 @@ def page(report: LearningReport) -> str:
         policies=_policies(report),
         calibration=_calibration(report),
         weights=_weights(report),
-        most=_helpers(report.most, "None yet."),
-        least=_helpers(report.least, "None yet."),
+        most=_helpers(report.most, "Nothing yet."),
+        least=_helpers(report.least, "Nothing yet."),
         versions=_versions(report),
     )
 

@@ -46,7 +46,9 @@ class Memory:
             if self._bank is None:
                 from memento_memory.bank import CaseBank
 
-                self._bank = CaseBank(self.settings.bank, self.embedder())
+                self._bank = CaseBank(
+                    self.settings.bank, self.embedder(), policy=self.settings.choosing.as_policy()
+                )
             return self._bank
 
     def embedder(self) -> BackgroundEmbedder:

@@ -91,6 +91,9 @@ def search_note(slate: Slate) -> str:
     return DATA_NOTICE
 
 
+_TELLING = 0.005  # a change of a value below this is not worth a word
+
+
 def outcome_result(retained: Retained) -> CallToolResult:
     """The answer of record_outcome."""
     out = OutcomeOut(
@@ -104,6 +107,27 @@ def outcome_result(retained: Retained) -> CallToolResult:
 
 def changes(retained: Retained) -> list[str]:
     """What recording an outcome changed in the bank, one sentence each."""
+    return [*_changed(retained), *_learned(retained.lesson)]
+
+
+def _learned(lesson: Lesson | None) -> list[str]:
+    """How the values of what was shown moved, for this task."""
+    if lesson is None:
+        return []
+    moved = [
+        f"the value of {case_id} for this task went from {before:.2f} to {after:.2f}"
+        for case_id, before, after in lesson.moved
+        if abs(after - before) >= _TELLING
+    ]
+    before, after = lesson.void
+    if not lesson.moved and abs(after - before) >= _TELLING:
+        moved.append(f"the chance of success without a case went from {before:.2f} to {after:.2f}")
+    if not lesson.trusted:
+        moved.append("similarity ranks the cases for now: it foretold recent outcomes better than what was learned")
+    return moved
+
+
+def _changed(retained: Retained) -> list[str]:
     said = [retained.note] if retained.note else []
     case, before = retained.case, retained.before
     if case is None or retained.status is Status.UNCHANGED:
@@ -115,7 +139,7 @@ def changes(retained: Retained) -> list[str]:
         if before.result.outcome is not case.result.outcome:
             said.append(f"its label changed from {before.result.outcome.value} to {case.result.outcome.value}")
     if case.result.outcome is not Outcome.UNKNOWN:
-        said.append(f"its value is {case.record:.2f}")
+        said.append(f"by its own record it succeeds with a chance of {case.record:.2f}")
     return said
 
 

@@ -24,7 +24,7 @@ def open_bank(settings: Settings, *, with_model: bool = False) -> Iterator[CaseB
         with_model: prepare (once per machine) and load the embedding model first.
     """
     source = Ready(load_model(settings)) if with_model else NoEmbedder()
-    bank = CaseBank(settings.bank, source)
+    bank = CaseBank(settings.bank, source, policy=settings.choosing.as_policy())
     try:
         yield bank
     finally:

@@ -8,12 +8,64 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memento_memory.errors import InputError
 from memento_memory.limits import check_namespace
 
+if TYPE_CHECKING:
+    from memento_memory.selection.policy import Policy
+
 DEFAULT_NAMESPACE = "default"
 PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """How cases are chosen and what is learned from it; see `memento_memory.selection.policy`.
+
+    Attributes:
+        policy: greedy, softmax or thompson.
+        alpha: temperature of drawn slates, above 0.
+        explore, holdout: shares of the plans whose cases are drawn, and that get no case, to learn from.
+        caution: how sure a case must be to help, in standard deviations.
+        learning: whether the server starts the slow learner when enough outcomes are in.
+        max_cases, max_bytes: bounds of a namespace; the least useful cases are evicted. 0 is without bound.
+    """
+
+    policy: str = "greedy"
+    alpha: float = 0.1
+    explore: float = 0.0
+    holdout: float = 0.0
+    caution: float = 0.0
+    learning: bool = True
+    max_cases: int = 0
+    max_bytes: int = 0
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Choosing:
+        """From MEMENTO_POLICY, MEMENTO_ALPHA, MEMENTO_EXPLORE, MEMENTO_HOLDOUT, MEMENTO_CAUTION, MEMENTO_LEARNING,
+        MEMENTO_MAX_CASES and MEMENTO_MAX_BYTES.
+
+        Raises:
+            InputError: if a value cannot be used.
+        """
+        return cls(
+            policy=_word(given, "MEMENTO_POLICY", ("greedy", "softmax", "thompson")),
+            alpha=_number(given, "MEMENTO_ALPHA", 0.1, 1e-3, 1e3, "a temperature above 0"),
+            explore=_number(given, "MEMENTO_EXPLORE", 0, 0, 1, "a share from 0 to 1"),
+            holdout=_number(given, "MEMENTO_HOLDOUT", 0, 0, 0.9, "a share from 0 to 0.9"),
+            caution=_number(given, "MEMENTO_CAUTION", 0, 0, 10, "a number of standard deviations from 0 to 10"),
+            learning=_word(given, "MEMENTO_LEARNING", ("on", "off")) == "on",
+            max_cases=int(_number(given, "MEMENTO_MAX_CASES", 0, 0, 1e9, "a number of cases, 0 for no bound")),
+            max_bytes=int(_number(given, "MEMENTO_MAX_BYTES", 0, 0, 1e15, "a number of bytes, 0 for no bound")),
+        )
+
+    def as_policy(self) -> Policy:
+        """The policy of these settings."""
+        from memento_memory.selection.policy import Policy, PolicyName  # brings NumPy
+
+        return Policy(PolicyName(self.policy), self.alpha, self.explore, self.holdout, self.caution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +78,7 @@ class Settings:
         embedding_model: name or folder of a sentence-transformers model; "" is the one that is installed with Memento.
         retention_days: how long a forgotten case can be restored.
         tools: the file that names the downstream servers; None relays nothing.
+        choosing: how cases are chosen.
     """
 
     bank: Path
@@ -33,6 +86,7 @@ class Settings:
     embedding_model: str = ""
     retention_days: float = 30.0
     tools: Path | None = None
+    choosing: Choosing = Choosing()
 
     @classmethod
     def of(
@@ -44,7 +98,7 @@ class Settings:
     ) -> Settings:
         """Settings from what was given on the command line, then the environment, then the defaults.
 
-        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL and MEMENTO_RETENTION_DAYS.
+        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL, MEMENTO_RETENTION_DAYS and what `Choosing` does.
 
         Raises:
             InputError: if a value cannot be used.
@@ -54,7 +108,8 @@ class Settings:
             bank=(bank or Path(given.get("MEMENTO_BANK") or _default_bank())).expanduser().absolute(),
             namespace=_namespace(namespace or given.get("MEMENTO_NAMESPACE") or DEFAULT_NAMESPACE),
             embedding_model=given.get("MEMENTO_EMBEDDING_MODEL", ""),
-            retention_days=_days(given.get("MEMENTO_RETENTION_DAYS") or "30"),
+            retention_days=_number(given, "MEMENTO_RETENTION_DAYS", 30, 0, 1e6, "a number of days, 0 or more"),
+            choosing=Choosing.of(given),
         )
 
 
@@ -77,11 +132,20 @@ def project_namespace(folder: Path) -> str:
     return f"{name}-{digest}"
 
 
-def _days(text: str) -> float:
+def _number(given: Mapping[str, str], name: str, default: float, least: float, most: float, wanted: str) -> float:
+    text = given.get(name) or str(default)
     try:
-        days = float(text)
+        number = float(text)
     except ValueError:
-        days = -1.0
-    if not 0 <= days < 1e6:
-        raise InputError("MEMENTO_RETENTION_DAYS", f"is {text!r}; give a number of days, 0 or more")
-    return days
+        number = float("nan")
+    if not least <= number <= most:
+        raise InputError(name, f"is {text!r}; give {wanted}")
+    return number
+
+
+def _word(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """One of the words that are allowed, the first being the default."""
+    word = (given.get(name) or allowed[0]).lower()
+    if word not in allowed:
+        raise InputError(name, f"is {word!r}; one of {', '.join(allowed)} is expected")
+    return word

@@ -49,7 +49,7 @@ def slate(console: Console, found: Slate) -> None:
             f"[{_COLOUR[outcome]}]{outcome.value:<7}[/] [dim]{entry.case.id}[/dim] "
             f"{escape(shown(entry.case.task.text, 160))}"
         )
-        console.print(f"        {escape(why(entry))}; value {entry.value:.2f}", style="dim")
+        console.print(f"        {escape(why(entry))}", style="dim")
 
 
 def steps(console: Console, plan: Plan) -> None:

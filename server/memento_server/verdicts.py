@@ -147,7 +147,7 @@ def _missing(answer: Answer, all_greedy: bool) -> str:
 
 def _rounded(number: int) -> int:
     """Up to two digits that count."""
-    step = 10 ** max(len(str(number)) - 2, 0)
+    step = int(10 ** max(len(str(number)) - 2, 0))
     return math.ceil(number / step) * step
 
 

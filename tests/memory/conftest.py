@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memento_memory.bank import CaseBank
+from memento_memory.embedding import Ready
 from memory.making import TASKS, report
 
 
@@ -25,3 +26,20 @@ def filled(bank: CaseBank) -> CaseBank:
     for task, step in TASKS.items():
         bank.retain(report(task, step))
     return bank
+
+
+@pytest.fixture
+def bank_of(tmp_path: Path, embedder) -> Iterator[Callable[[str], CaseBank]]:
+    """Makes banks that are filled alike, by name."""
+    made: list[CaseBank] = []
+
+    def make(name: str) -> CaseBank:
+        bank = CaseBank(tmp_path / f"{name}.sqlite3", Ready(embedder), clock=lambda: 1_700_000_000.0)
+        made.append(bank)
+        for task, step in TASKS.items():
+            bank.retain(report(task, step))
+        return bank
+
+    yield make
+    for bank in made:
+        bank.close()

@@ -49,7 +49,19 @@ def states(count: int = 40, seed: int = 0) -> list[State]:
         pair = np.stack([np.ones(CASES), (similarity - 0.6) * 10, advantage + rng.normal(0, 1, CASES)], axis=1)
         pair = np.concatenate([pair, np.zeros((CASES, 1))], axis=1)
         void = float(sigmoid(np.array(chance)))
-        values = Values(guess, guess, guess, guess, void, pair, np.ones(1), np.zeros(5))
+        learned = np.log(guess / (1 - guess)) - chance
+        none = np.zeros(CASES)
+        values = Values(
+            mean=guess,
+            low=guess,
+            high=guess,
+            advantage=learned,
+            doubt=none,
+            void=void,
+            pair=pair,
+            task=np.ones(1),
+            weights=np.zeros(5),
+        )
         groups = rng.integers(0, 4, CASES), rng.integers(0, 3, CASES)
         made.append(State(chance, advantage, Pool(similarity, *groups), values))
     return made

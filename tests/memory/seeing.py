@@ -9,7 +9,7 @@ from memento_memory.selection.episodic import History
 from memento_memory.selection.policy import Policy
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.slate import Chooser, choose
-from memento_memory.selection.value import QFunction, fresh_layer
+from memento_memory.selection.value import QFunction, Values, fresh_layer, sigmoid
 
 THRESHOLD = 0.45
 NO_HISTORY = History(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
@@ -35,5 +35,16 @@ def chooser(policy: Policy | None = None, seed: int = 0, layer=None) -> Chooser:
     return Chooser(QFunction(0, layer or fresh_layer()), policy or Policy(), np.random.default_rng(seed))
 
 
-def slate_of(task: Task, cases, similarity=0.8, *, k: int = 4, threshold: float = THRESHOLD, by=None, **others) -> Slate:
+def slate_of(
+    task: Task, cases, similarity=0.8, *, k: int = 4, threshold: float = THRESHOLD, by=None, **others
+) -> Slate:
     return choose(sight(task, cases, similarity, threshold), by or chooser(), k=k, **others)
+
+
+def values_of(advantage, *, void: float = 0.0, doubt=None) -> Values:
+    """Values of cases with these advantages, on a task whose logit without any is `void`."""
+    advantage = np.asarray(advantage, float)
+    doubt = np.zeros(len(advantage)) if doubt is None else doubt
+    mean = sigmoid(void + advantage)
+    none = np.empty((len(advantage), 0))
+    return Values(mean, mean, mean, advantage, doubt, float(sigmoid(np.array(void))), none, np.empty(0), np.empty(0))

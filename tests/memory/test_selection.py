@@ -13,7 +13,7 @@ from memento_memory.selection.plackett_luce import allow_all
 from memento_memory.selection.policy import greedy, softmax_logits
 from memento_memory.selection.prior import log_prior
 from memory.making import FAILURE, SUCCESS, UNKNOWN, case, result
-from memory.seeing import THRESHOLD, slate_of
+from memory.seeing import THRESHOLD, slate_of, values_of
 
 TASK = Task("restart nginx", "prod")
 similarities = npst.arrays(np.float64, st.integers(0, 12), elements=st.floats(0, 1))
@@ -51,9 +51,15 @@ def test_equal_values_leave_the_proportions_of_the_prior(similarity, alpha):
 
 
 @given(npst.arrays(np.float64, st.integers(0, 10), elements=st.integers(-3, 3).map(float)), st.integers(1, 10))
-def test_greedy_goes_from_best_to_worst_keeps_the_order_of_equals_and_stops_at_the_void_case(values, k):
-    order = sorted((i for i in range(len(values)) if values[i] > 0), key=lambda i: (-values[i], i))
-    assert greedy(values, 0.0, k, allow_all) == order[:k]
+def test_greedy_goes_from_best_to_worst_keeps_the_order_of_equals_and_stops_at_the_void_case(advantage, k):
+    order = sorted((i for i in range(len(advantage)) if advantage[i] > 0), key=lambda i: (-advantage[i], i))
+    assert greedy(values_of(advantage), k, allow_all) == order[:k]
+
+
+def test_a_cautious_policy_leaves_out_what_is_not_sure_to_help():
+    values = values_of(np.array([2.0, 1.0, 0.5]), doubt=np.array([3.0, 0.5, 0.2]))
+    assert greedy(values, 3, allow_all) == [0, 1, 2]
+    assert greedy(values, 3, allow_all, caution=1.0) == [1, 2]
 
 
 @given(counts, counts, st.floats(0.1, 100))

@@ -25,7 +25,7 @@ def fill(path: Path, policy: Policy, episodes: int, *, hostile: str = "") -> Non
             task, steps = Task(f"{verb} all {noun} of last week {hostile}".strip()), (f"{verb} {noun}", f"check {verb}")
             bank.retain(Report(_result(True), task=task, plan=from_lines(list(steps)), namespace="default"))
     for number in range(episodes):
-        task = Task(f"{chance.choice(VERBS)} all {chance.choice(NOUNS)} of month {number}")
+        task = Task(f"{chance.choice(VERBS)} all {chance.choice(NOUNS)} of month {number} {hostile}".strip())
         slate = bank.retrieve(task, k=2)
         helped = any(entry.case.task.text.split()[0] == task.text.split()[0] for entry in slate.shown)
         opened = bank.open_episode(task, slate, from_lines([f"do {task.text}"]))

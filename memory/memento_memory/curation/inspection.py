@@ -44,6 +44,8 @@ def changed_since(db: apsw.Connection, mark: Mark, limit: int) -> list[tuple[int
 
 def duplicate(db: apsw.Connection, key: int, case: Case) -> tuple[int, Case] | None:
     """The older case that this one is a near-duplicate of, by the rules of retain; None without vectors."""
+    if case.confirmed:
+        return None
     older = [
         (other, found)
         for other, found in cases.with_plan(db, case.namespace, case.plan)

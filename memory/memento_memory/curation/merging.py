@@ -69,7 +69,10 @@ def merge(db: apsw.Connection, keeper_key: int, other_key: int, now: float) -> N
 
 
 def unmerge(db: apsw.Connection, case_key: int) -> None:
-    """Give a case that was merged its counts and episodes back; nothing where it was not. Run it before restoring."""
+    """Give a case that was merged its counts and episodes back; nothing where it was not. Run it before restoring.
+
+    From then on it counts as confirmed: as a case of its own.
+    """
     row = fetch_one(db, "SELECT into_key FROM merges WHERE case_key = ?", (case_key,))
     if row is None:
         return
@@ -87,5 +90,6 @@ def unmerge(db: apsw.Connection, case_key: int) -> None:
         " WHERE key IN (SELECT episode_key FROM merged_episodes WHERE case_key = :key)",
         {"key": case_key},
     )
+    db.execute("UPDATE cases SET confirmed = 1 WHERE key = ?", (case_key,))
     db.execute("DELETE FROM merged_episodes WHERE case_key = ?", (case_key,))
     db.execute("DELETE FROM merges WHERE case_key = ?", (case_key,))

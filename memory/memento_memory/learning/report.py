@@ -178,7 +178,7 @@ def proportion(rewards: Sequence[float]) -> Estimate:
     n, mean = len(rewards), sum(rewards) / len(rewards)
     centre = (mean + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
-    return Estimate(mean, min(centre - half, mean), max(centre + half, mean))
+    return Estimate(mean, max(min(centre - half, mean), 0.0), min(max(centre + half, mean), 1.0))
 
 
 def _blocks(told: Sequence[tuple[float, float, bool, float]]) -> tuple[Block, ...]:

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
 
 EXPLORE = 0.1  # the share of exploration that is proposed where there is none
-_PROBED = 200  # tasks, the first ones, that tell how many would be needed
+_PROBED = 20  # one task in so many tells how many episodes would be needed
 _DRAWS = 8  # slates a drawing policy is represented by, for the reward model
 _ROUNDING = 0.02  # nats that values stored in single precision may move a propensity
 
@@ -156,19 +156,6 @@ def _agrees(decision: Decision, logged: float) -> bool:
     return any(abs(each - logged) <= _ROUNDING for each in either)
 
 
-def _count(counts: Counts, logged: Logged) -> bool:
-    """Count an episode, and say whether its outcome is known."""
-    is_known = logged.outcome is not None and logged.outcome.reward is not None
-    if logged.decision.arm is Arm.HELD_OUT:
-        counts.held_out += 1
-        counts.recorded_held_out += is_known
-    else:
-        counts.shown += 1
-        counts.recorded_shown += is_known
-        counts.greedy += is_known and logged.decision.explore == 0
-    return is_known
-
-
 def _count(counts: Counts, decision: Decision, is_known: bool) -> None:
     if decision.arm is Arm.HELD_OUT:
         counts.held_out += 1
@@ -214,7 +201,7 @@ def _episode(
         [np.nan if scores is None else log_chance(decision, scores) for scores in scored],
         [_rows(decision, plan) for plan in plans],
         [
-            weight_while_exploring(decision, it, plan[0]) if it and task < _PROBED else np.nan
+            weight_while_exploring(decision, it, plan[0]) if it and task % _PROBED == 0 else np.nan
             for it, plan in zip(scored, plans, strict=True)
         ],
         decision.candidates.schema,

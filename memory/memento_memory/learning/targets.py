@@ -13,7 +13,7 @@ from memento_memory.selection.credit import case_rows
 from memento_memory.selection.decision import Decision
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.plackett_luce import Quotas, sample, set_log_probability
-from memento_memory.selection.policy import Pool, greedy, softmax_logits
+from memento_memory.selection.policy import Pool, softmax_logits
 from memento_memory.selection.value import sigmoid
 from memento_memory.store.decisions import Logged
 from memento_memory.store.versions import Version
@@ -93,10 +93,15 @@ def logits_of(decision: Decision, values: Floats, void: float, alpha: float) -> 
 
 
 def best(decision: Decision, scores: Scores) -> Examples:
-    """The examples that greedy selection shows under some values."""
-    pool = pool_of(decision)
+    """The examples that greedy selection shows under some values: the highest first, while they exceed the void's."""
+    pool, chosen = pool_of(decision), list[int]()
     left = max(decision.k - decision.forced, 0)
-    return (*pool.forced, *greedy(scores.values, scores.void, left, pool.allows))
+    for i in np.argsort(-scores.values, kind="stable").tolist():
+        if len(chosen) == left or scores.values[i] <= scores.void:
+            break
+        if pool.allows(chosen, i):
+            chosen.append(i)
+    return (*pool.forced, *chosen)
 
 
 def log_chance(decision: Decision, scores: Scores) -> float:

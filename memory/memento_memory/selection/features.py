@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from memento_memory.case import Case
 from memento_memory.selection.episodic import episodic
-from memento_memory.selection.prior import BANDWIDTH
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.wordsets import named, told
 
@@ -41,8 +40,8 @@ PAIR = (
     Feature("shown", "cases help here", "cases do not help here", 0.0, 1.5),
     Feature("similarity", "its task is like this one", "its task is unlike this one", 0.4, 0.2),
     Feature("nearest", "a task like this one is known", "no task like this one is known", 0.0, 0.5),
-    Feature("expected", "its plan is what such tasks need", "its plan is not what such tasks need", 0.0, 0.5),
-    Feature("apart", "of all plans, its plan suits this task", "other plans suit this task better", 0.0, 0.5),
+    Feature("expected", "its plan is what such tasks need", "its plan is not what such tasks need", 0.0, 0.3),
+    Feature("apart", "of all plans, its plan suits this task", "other plans suit this task better", 0.0, 0.3),
     Feature("foreseen", "some plan is what such tasks need", "no plan is what such tasks need", 0.0, 0.5),
     Feature("missing", "its plan lacks names other plans have", "its plan has the names asked for", 0.0, 0.3),
     Feature("covers", "its plan names what is asked for", "its plan does not name what is asked for", 0.0, 0.1),
@@ -60,6 +59,7 @@ PAIR = (
 )
 
 _ONE_SUCCESS = np.log(2.0)  # log-odds of the Beta posterior of one proven success
+_NEIGHBOURHOOD = 0.2  # the step in similarity over which a candidate counts e times less
 _MONTH = 30 * 86_400.0
 
 
@@ -104,8 +104,8 @@ def pair_features(sight: Sight) -> Floats:
 
 def _nearness(sight: Sight) -> Floats:
     """Shares of the candidates in the neighbourhood of the task, which fall with similarity, shape (n,)."""
-    mass = np.exp((sight.similarity - sight.similarity.max(initial=0.0)) / BANDWIDTH)
-    return np.asarray(mass / max(mass.sum(), 1.0))
+    mass = np.exp((sight.similarity - sight.similarity.max(initial=0.0)) / _NEIGHBOURHOOD)
+    return np.asarray(mass / max(float(mass.sum()), 1.0))
 
 
 def _plans(sight: Sight) -> tuple[Floats, Floats, Floats]:
@@ -113,7 +113,7 @@ def _plans(sight: Sight) -> tuple[Floats, Floats, Floats]:
     seen from the mean of the plans at hand, and whether it is nearer to this task than to its own."""
     n = len(sight.cases)
     plans = sight.plan_vectors.astype(np.float64)
-    known = ~np.isnan(plans).any(1)
+    known = np.isfinite(plans.sum(1))
     if sight.vector is None or not known.any():
         return np.zeros(n), np.zeros(n), np.zeros(n)
     moved = np.nan_to_num((plans @ sight.vector - (plans * sight.vectors).sum(1) + 0.1) / 0.1)
@@ -135,26 +135,23 @@ def _alike(plans: Floats, wanted: Floats, centre: Floats) -> Floats:
 
 def _wording(sight: Sight) -> Floats:
     """What the words of tasks and plans say, shape (n, 5)."""
-    new = told(sight.task.state)
-    weight = {word: sight.rarity(word) + 0.1 for word in new}
-    whole = max(sum(weight.values()), 1e-9)
-    plans = [named(case.plan.text()) for case in sight.cases]
-    sayable = new.intersection(frozenset().union(*plans))
-    size = np.log(1 + len(sight.task.text))
-    rows = []
-    for case, plan in zip(sight.cases, plans, strict=True):
-        old = told(case.task.state)
-        fresh = new - old
-        rows.append(
-            (
-                len((fresh & sayable) - plan) - 1,
-                sum(weight[word] for word in new & plan) / whole / 0.2 - 1.5,
-                sum(weight[word] for word in fresh) / whole / 0.2 - 2,
-                len(old - new) / max(len(old), 1) / 0.2 - 2,
-                abs(size - np.log(1 + len(case.task.text))) / 0.3 - 1,
-            )
-        )
-    return np.array(rows)
+    asked = sorted(told(sight.task))
+    olds, plans = [told(case.task) for case in sight.cases], [named(case.plan) for case in sight.cases]
+    in_task = np.array([[word in old for word in asked] for old in olds], np.float64)
+    in_plan = np.array([[word in plan for word in asked] for plan in plans], np.float64)
+    weight = np.array([sight.rarity(word) for word in asked]) + 0.1
+    weight /= max(float(weight.sum()), 1e-9)
+    missing = ((1 - in_task) * (1 - in_plan)) @ in_plan.any(axis=0)
+    old_words = np.array([max(len(old), 1) for old in olds], np.float64)
+    sizes = np.array([len(case.task.text) for case in sight.cases], np.float64)
+    columns = (
+        missing - 1,
+        (in_plan @ weight) / 0.2 - 1.5,
+        (1 - in_task) @ weight / 0.2 - 2,
+        (1 - in_task.sum(1) / old_words) / 0.2 - 2,
+        np.abs(np.log((1 + sizes) / (1 + len(sight.task.text)))) / 0.3 - 1,
+    )
+    return np.stack(columns, axis=1)
 
 
 def _experience(sight: Sight) -> list[Floats]:

@@ -47,6 +47,8 @@ class Policy:
         alpha: temperature of the softmax, above 0; small values trust Q, large ones similarity.
         explore: share of episodes whose slate is drawn from the softmax, in [0, 1].
         holdout: share of episodes in which nothing is shown, in [0, 1), to learn whether memory helps at all.
+        caution: how many standard deviations the advantage of a case must be above 0 to be shown, at least 0. A reader
+            who judges the cases needs none; where the draft is carried out unread, 1 keeps bad neighbours away.
 
     Raises:
         InputError: if a number is out of its range.
@@ -56,6 +58,7 @@ class Policy:
     alpha: float = ALPHA
     explore: float = 0.0
     holdout: float = 0.0
+    caution: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < np.inf:
@@ -64,6 +67,8 @@ class Policy:
             raise InputError("explore", f"is {self.explore}; give a share of the episodes between 0 and 1")
         if not 0 <= self.holdout < 1:
             raise InputError("holdout", f"is {self.holdout}; give a share of the episodes from 0 to below 1")
+        if not 0 <= self.caution < np.inf:
+            raise InputError("caution", f"is {self.caution}; give a number of standard deviations, 0 or more")
 
     @property
     def drawn_share(self) -> float:
@@ -136,7 +141,7 @@ def choose_examples(
     """
     left = max(k - len(pool.forced), 0)
     ranked = q.sampled(values, rng) if policy.name is PolicyName.THOMPSON else values
-    best = greedy(ranked.mean, ranked.void, left, pool.allows)
+    best = greedy(ranked, left, pool.allows, policy.caution)
     logits, void = softmax_logits(pool.similarity, threshold, values.mean, values.void, policy.alpha)
     share = policy.drawn_share
     if rng.random() < policy.holdout:
@@ -158,13 +163,17 @@ def choose_examples(
     return Choice(arm, drawn, None if policy.name is PolicyName.THOMPSON else propensity)
 
 
-def greedy(values: Floats, void: float, k: int, allows: Allows) -> list[int]:
-    """At most k cases worth more than showing none, best first; ties go to the earlier candidate."""
+def greedy(values: Values, k: int, allows: Allows, caution: float = 0.0) -> list[int]:
+    """At most k cases worth more than showing none, best first; ties go to the earlier candidate.
+
+    Q(s, c) > Q(s, void) just where A(s, c) > 0, whatever the difficulty of the task.
+    """
     chosen: list[int] = []
-    for i in np.argsort(-values, kind="stable").tolist():
-        if len(chosen) == k or values[i] <= void:
+    worth = values.advantage - caution * values.doubt > 0
+    for i in np.argsort(-values.advantage, kind="stable").tolist():
+        if len(chosen) == k:
             break
-        if allows(chosen, i):
+        if worth[i] and allows(chosen, i):
             chosen.append(i)
     return chosen
 

@@ -62,7 +62,7 @@ def choose(
         if outcomes[i] is Outcome.SUCCESS and case.plan.skeleton not in failed_here and admits(case)
     ]
     pool = _pool(sight, examples, repeats, values)
-    at_best = len(pool.forced) + len(greedy(values.mean[examples], values.void, k, pool.allows))
+    at_best = len(pool.forced) + len(greedy(_of(values, examples), k, pool.allows, chooser.policy.caution))
     followed = {cases[i].plan.skeleton for i in examples}
     warnings = _warnings(sight, repeats, k, at_best, lambda case: admits(case) and case.plan.skeleton not in followed)
     room = k - len(warnings)
@@ -156,6 +156,7 @@ def _of(values: Values, rows: Sequence[int]) -> Values:
         values.low[at],
         values.high[at],
         values.advantage[at],
+        values.doubt[at],
         values.void,
         values.pair[at],
         values.task,

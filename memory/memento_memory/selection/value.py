@@ -38,7 +38,7 @@ class Values:
     Attributes:
         mean: Q(s, c) in [0, 1], shape (n,).
         low, high: its 95 % interval.
-        advantage: A(s, c), what showing the case adds to the logit of success, shape (n,).
+        advantage, doubt: A(s, c), what showing the case adds to the logit of success, and its standard deviation, (n,).
         void: Q of showing none, in [0, 1].
         pair, task: phi(s, c), shape (n, d), and psi(s), shape (m,).
         weights: of the last layer, shape (m + d,).
@@ -48,6 +48,7 @@ class Values:
     low: Floats
     high: Floats
     advantage: Floats
+    doubt: Floats
     void: float
     pair: Floats
     task: Floats
@@ -94,6 +95,7 @@ class QFunction:
             sigmoid(centre - spread),
             sigmoid(centre + spread),
             pair @ weights[m:],
+            np.sqrt(np.maximum(((pair @ self.layer.covariance[m:, m:]) * pair).sum(1), 0)),
             chance(float(task @ weights[:m])),
             pair,
             task,

@@ -1,10 +1,12 @@
-"""The words of tasks and plans as sets, kept by text, so that two of them are compared in a microsecond or so."""
+"""The words of tasks and plans as sets, kept, so that two of them are compared in a microsecond or so."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
+from memento_memory.case import Task
+from memento_memory.plan import Plan
 from memento_memory.selection.lexical import words
 
 _READ = 4_000  # characters of a text that are looked at
@@ -82,15 +84,15 @@ _FILLER = frozenset(
 
 
 @lru_cache(maxsize=16_384)
-def told(text: str) -> frozenset[str]:
-    """The distinct words of a task that tell something, plurals as singulars."""
-    return frozenset(_singular(word) for word in words(text[:_READ]) if word not in _FILLER)
+def told(task: Task) -> frozenset[str]:
+    """The distinct words of a task's state that tell something, plurals as singulars."""
+    return frozenset(_singular(word) for word in words(task.state[:_READ]) if word not in _FILLER)
 
 
 @lru_cache(maxsize=16_384)
-def named(text: str) -> frozenset[str]:
+def named(plan: Plan) -> frozenset[str]:
     """The distinct words that a plan names, plurals as singulars, and names written together taken apart."""
-    return frozenset(_singular(word) for word in words(_PARTS.sub(" ", text[:_READ])))
+    return frozenset(_singular(word) for word in words(_PARTS.sub(" ", plan.text()[:_READ])))
 
 
 def _singular(word: str) -> str:

@@ -15,6 +15,7 @@ from memento_memory.store import cases
 from memento_memory.store.cases import plan_from_text, plan_to_text
 from memento_memory.store.query import fetch_all, fetch_number, fetch_one
 
+_ONE_EFFORT_S = 86_400.0  # a task tried again after longer than this is a new effort
 _COLUMNS = (
     "key, plan_id, namespace, task, context, policy, ranking, void_probability, draft, plan, outcome, reward, "
     "evidence, notes, (SELECT id FROM cases WHERE cases.key = case_key), host, model, created_at, recorded_at, "
@@ -61,12 +62,26 @@ def insert(db: apsw.Connection, episode: Episode, shown_keys: Sequence[int | Non
 def open_(db: apsw.Connection, episode: Episode) -> Episode:
     """Append an episode and return it as it can be read back: without the cases of its slate that are gone by now.
 
-    The log keeps their names, for it tells what was drawn.
+    The log keeps their names, for it tells what was drawn. A new plan soon after the same task failed continues that
+    trajectory, whether the caller says so or not.
     """
+    episode = replace(episode, previous=episode.previous or _failed_before(db, episode))
     keys = cases.keys_of(db, [shown.case.id for shown in episode.slate.shown])
     insert(db, episode, [keys.get(shown.case.id) for shown in episode.slate.shown])
     kept = tuple(shown for shown in episode.slate.shown if shown.case.id in keys)
     return replace(episode, slate=replace(episode.slate, shown=kept))
+
+
+def _failed_before(db: apsw.Connection, episode: Episode) -> str:
+    """The latest attempt at the same task, if it failed not long ago; its plan_id, or ""."""
+    row = fetch_one(
+        db,
+        "SELECT plan_id, outcome, recorded_at FROM episodes WHERE task_hash = ? AND outcome IS NOT NULL"
+        " ORDER BY key DESC LIMIT 1",
+        (task_hash(episode.namespace, episode.task),),
+    )
+    recent = row is not None and row[2] >= episode.created_at - _ONE_EFFORT_S
+    return str(row[0]) if row and recent and row[1] == Outcome.FAILURE.value else ""
 
 
 def by_plan_id(db: apsw.Connection, plan_id: str) -> tuple[int, Episode] | None:
