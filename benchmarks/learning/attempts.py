@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.learning.data import Table, Vectors, embedded, read
+from benchmarks.learning.data import Table, embedded, read
 from benchmarks.learning.report import MissingDataError
 
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
@@ -80,6 +80,7 @@ class Attempts:
         self.table = _table(self._rows, list(number), rewards)
         self._number = number
         self._bases = _databases(folder / "databases.sqlite.sql.gz")
+        self._without_vector: set[int] = set()
         self._embedder: Embedder | None = None
         self._answers: dict[tuple[str, str], Any] = {}
         self._carried: dict[tuple[int, int], Carried] = {}
@@ -104,9 +105,22 @@ class Attempts:
                 cases=(*self.table.cases, made),
                 owner=np.append(self.table.owner, task),
                 reward=np.append(self.table.reward, float(carried.succeeded)),
-                plan_vectors=np.vstack([self.table.plan_vectors, self._embed(made.plan.text())]),
+                plan_vectors=np.pad(self.table.plan_vectors, ((0, 1), (0, 0))),
             )
+            self._without_vector.add(self._number[key])
         return self._number[key]
+
+    def embed(self, case: int) -> None:
+        """Give a retained case the embedding of its plan; the recorded ones have theirs."""
+        if case not in self._without_vector:
+            return
+        if self._embedder is None:
+            prepared = find_prepared(DEFAULT_MODEL)
+            if prepared is None:
+                raise MissingDataError("the embedding model is not prepared; run `memento doctor` once")
+            self._embedder = load(prepared)
+        self.table.plan_vectors[case] = self._embedder.embed([self.table.cases[case].plan.text()])[0]
+        self._without_vector.remove(case)
 
     def plan(self, case: int) -> str:
         """The SQL of a case."""
@@ -120,11 +134,6 @@ class Attempts:
             return Carried(made, got is not None, False)
         same = got == wanted if "order by" in new["gold"].lower() else Counter(got) == Counter(wanted)
         return Carried(made, True, bool(same))
-
-    def _embed(self, text: str) -> Vectors:
-        if self._embedder is None:
-            self._embedder = load(find_prepared(DEFAULT_MODEL))
-        return np.asarray(self._embedder.embed([text]), np.float32)
 
     def _answer(self, base: str, statement: str) -> Any:
         if (base, statement) not in self._answers:

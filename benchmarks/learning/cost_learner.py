@@ -16,7 +16,7 @@ from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.learning.dataset import Episodes, gather, with_vectors
 from memento_memory.learning.learner import build
 from memento_memory.learning.recipe import Recipe
-from memento_memory.selection.decision import Arm, Candidates, Decision
+from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.selection.value import SCHEMA, QFunction, fresh_layer
 from memento_memory.store import versions
 from memento_memory.store.decisions import Logged

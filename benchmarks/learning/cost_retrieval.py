@@ -41,8 +41,18 @@ class SimilarityAlone(QFunction):
     def values(self, sight: Sight) -> Values:
         """A value that rises with similarity and is the void case's at the threshold."""
         advantage = (sight.similarity - sight.threshold) / 0.1
-        mean = sigmoid(advantage)
-        return Values(mean, mean, mean, advantage, chance(0.0), np.zeros((len(mean), 0)), np.zeros(0), np.zeros(0))
+        mean, none = sigmoid(advantage), np.zeros(len(advantage))
+        return Values(
+            mean=mean,
+            low=mean,
+            high=mean,
+            advantage=advantage,
+            doubt=none,
+            void=chance(0.0),
+            pair=np.zeros((len(mean), 0)),
+            task=np.zeros(0),
+            weights=np.zeros(0),
+        )
 
 
 class PlainDesk:

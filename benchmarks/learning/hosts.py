@@ -15,15 +15,14 @@ from benchmarks.learning.attempts import Attempts, Carried, normal
 from benchmarks.learning.data import TOP, Bank, history_of
 from numpy.typing import NDArray
 
-from memento_memory.selection.credit import case_rows, slate_row
-from memento_memory.selection.features import PAIR, TASK, Feature, pair_features, task_features
-from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.credit import slate_row
+from memento_memory.selection.policy import greedy
 from memento_memory.selection.sight import Sight
+from memento_memory.selection.value import QFunction, Values, fresh_layer
 
 Floats = NDArray[np.float64]
 
-UNREAD = 0.95
-_CONTRASTED = 3
+_LOOKED_AT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Memory:
         self.kept: dict[str, list[int]] = defaultdict(list)
 
     def repeated(self, task: int) -> bool | None:
-        """What becomes of repeating an own plan of this very task; None if that is not done."""
+        """Whether a known success on this very task is carried out again; None if there is none or it is not done."""
         return None
 
     def offer(self, task: int) -> int | None:
@@ -112,24 +111,17 @@ class Settings:
 
     Attributes:
         caution: a case is used if its advantage is above 0 by this many standard deviations.
-        threshold: the similarity at which an unread plan is as good as an attempt of one's own.
-        shown_sd: prior doubt whether cases help at all, on the logit scale.
+        hindsight: weight of what an own attempt tells of the cases that were not used.
+        doubtful: share of that weight where the case's plan differs from one that worked, and so likely fails.
         learns: whether outcomes change the weights.
-        contrasts: weight of learning from successes which candidates would have been right.
         counts: whether failures on the very task count against what failed: the model alone, or cases.
     """
 
     caution: float = 1.0
-    threshold: float = UNREAD
-    shown_sd: float = 0.5
+    hindsight: float = 1.0
+    doubtful: float = 0.5
     learns: bool = True
-    contrasts: float = 1.0
     counts: bool = True
-
-
-ALONE_TASK = Feature("alone", "own attempts failed here", "no own attempt failed here", -1.0, 0.3)
-ALONE_PAIR = Feature("alone", "own attempts failed here", "no own attempt failed here", 0.5, 0.3)
-WITH_PAIR = Feature("tried", "other cases failed here", "no case failed here", -1.0, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +130,7 @@ class _View:
 
     cases: list[int]
     plans: list[str]
-    task: Floats
-    pair: Floats
+    values: Values
 
 
 class Learned(OwnSuccess):
@@ -149,45 +140,39 @@ class Learned(OwnSuccess):
         super().__init__(attempts)
         self.settings = settings
         self.bank = Bank(attempts.table)
-        self.layer = _prior(settings)
+        self.layer = fresh_layer()
         self.failed: dict[int, set[str]] = defaultdict(set)
         self.alone: Counter[int] = Counter()
         self.tried: Counter[int] = Counter()
         self.shown: list[tuple[int, int, float]] = []
-        self._view = _View([], [], np.zeros(0), np.zeros((0, 0)))
+        self._view: _View | None = None
 
     def offer(self, task: int) -> int | None:
         cases, plans = self._candidates(task)
-        sight = replace(self._sight(task, cases), threshold=self.settings.threshold)
-        counts = np.log1p([self.alone[task], self.tried[task]]) * self.settings.counts
-        psi = np.append(task_features(sight), counts[0])
-        phi = np.hstack([pair_features(sight), np.broadcast_to(counts, (len(cases), 2))])
-        self._view = _View(cases, plans, psi, phi)
-        if not cases:
-            return None
-        advantage, variance = self.layer.logits(case_rows(0 * psi, phi))
-        low = advantage - self.settings.caution * np.sqrt(variance)
-        best = int(np.argmax(low))
-        return cases[best] if low[best] > 0 else None
+        values = QFunction(0, self.layer).values(self._sight(task, cases))
+        self._view = _View(cases, plans, values)
+        best = greedy(values, 1, lambda _drawn, _case: True, self.settings.caution)
+        return cases[best[0]] if best else None
 
     def learn(self, task: int, offered: Offered | None, ended: int, success: bool) -> None:
         super().learn(task, offered, ended, success)
-        view = self._view
+        view, plan = self._view, normal(self.attempts.plan(ended))
+        assert view is not None
         if offered is not None:
-            place = [view.cases.index(offered.case)]
-            self._update(slate_row(view.task, view.pair[place], np.ones(1)), float(offered.carried.succeeded))
+            place = view.cases.index(offered.case)
+            self._update(_row(view.values, place), float(offered.carried.succeeded))
             self.shown.append((task, offered.case, float(offered.carried.succeeded)))
             if not offered.carried.succeeded:
                 self.tried[task] += 1
                 self.failed[task].add(normal(offered.carried.plan))
         if offered is None or not offered.carried.ran:
-            self._update(slate_row(view.task, np.zeros((0, view.pair.shape[1])), np.zeros(0)), float(success))
-            if success:
-                self._contrast(normal(self.attempts.plan(ended)))
-            else:
+            self._update(_row(view.values, None), float(success))
+            self._look_back(view, plan, success)
+            if not success:
                 self.alone[task] += 1
-                self.failed[task].add(normal(self.attempts.plan(ended)))
+                self.failed[task].add(plan)
         if success:
+            self.attempts.embed(ended)
             self.bank.table = self.attempts.table
             self.bank.add(ended)
 
@@ -204,22 +189,27 @@ class Learned(OwnSuccess):
 
     def _sight(self, task: int, cases: Sequence[int]) -> Sight:
         given = np.array(cases, np.int64)
-        return self.bank.sight(task, given, history=history_of(self.attempts.table, task, given, self.shown))
+        return replace(
+            self.bank.sight(task, given, history=history_of(self.attempts.table, task, given, self.shown)),
+            failed_alone=float(self.alone[task] * self.settings.counts),
+            failed_shown=float(self.tried[task] * self.settings.counts),
+        )
 
     def _update(self, row: Floats, target: float, weight: float = 1.0) -> None:
-        if self.settings.learns:
+        if self.settings.learns and weight:
             self.layer, _ = self.layer.updated(row, target, weight)
 
-    def _contrast(self, plan: str) -> None:
-        """A candidate whose plan is what worked is better than the nearest of the others; ranking alone learns."""
-        view = self._view
-        if plan not in view.plans or not self.settings.contrasts:
-            return
-        right = view.plans.index(plan)
-        others = [i for i in range(len(view.plans)) if i != right][:_CONTRASTED]
-        for other in others:
-            row = np.concatenate([0 * view.task, view.pair[right] - view.pair[other]])
-            self._update(row, 1.0, self.settings.contrasts / len(others))
+    def _look_back(self, view: _View, plan: str, success: bool) -> None:
+        """Learn what the nearest candidates would have earned, had they been carried out.
+
+        A plan that is the one just carried out would have ended alike. Any other would likely have failed where this
+        one succeeded; where it failed, nothing is known.
+        """
+        for i, other in enumerate(view.plans[:_LOOKED_AT]):
+            if other == plan:
+                self._update(_row(view.values, i), float(success), self.settings.hindsight)
+            elif success:
+                self._update(_row(view.values, i), 0.0, self.settings.hindsight * self.settings.doubtful)
 
 
 def attempted(
@@ -259,7 +249,9 @@ def _one(attempts: Attempts, memory: Memory, task: int, fresh: int, usage: Count
     return success
 
 
-def _prior(settings: Settings) -> LastLayer:
-    features = [*TASK, ALONE_TASK, *PAIR, ALONE_PAIR, WITH_PAIR]
-    sds = np.array([settings.shown_sd if f.name == "shown" else f.prior_sd for f in features])
-    return LastLayer.fresh(np.array([f.prior_mean for f in features]), sds**2)
+def _row(values: Values, case: int | None) -> Floats:
+    """The design row of showing one candidate, or none."""
+    weight = np.zeros(len(values.pair))
+    if case is not None:
+        weight[case] = 1.0
+    return slate_row(values.task, values.pair, weight)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks.learning import bootstrap
-from benchmarks.learning.data import Bank, Table, embedded, read
+from benchmarks.learning.data import Bank, Table, embedded, history_of, read
 from benchmarks.learning.report import Report
 from benchmarks.learning.scienceworld_pairs import default_out
 from numpy.typing import NDArray
@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
 from memento_memory.plan import Plan, Subtask
 from memento_memory.selection.credit import case_rows
-from memento_memory.selection.features import PAIR, TASK, pair_features, task_features
+from memento_memory.selection.features import pair_features, task_features
+from memento_memory.selection.lastlayer import LastLayer
+from memento_memory.selection.sight import Sight
 from memento_memory.selection.value import fresh_layer
 
 Floats = NDArray[np.float64]
-Ranking = Callable[["Query"], Floats]
 
 FOLDS = 5
 TOP = 10
 _FULL = 100.0
+_FEWEST = 3  # candidates of other kinds that a task must have to count where its own kind is not in the bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +37,211 @@ class Query:
     """A task, its n nearest candidates (nearest first) and what became of each.
 
     Attributes:
-        kinds: of the candidates, n of them.
-        cosine, hybrid, expected: what the rankings without outcomes go by, shape (n,).
-        rows: features of task and pair, shape (n, d).
+        task: its index in the table.
+        kind: of the task.
+        fold: of the five over each kind's variations.
+        cases: indices of the candidates, shape (n,).
+        kinds: of the candidates, shape (n,).
+        sight: what the product knows, without outcomes of other tasks.
         score: in [0, 1], shape (n,).
     """
 
+    task: int
     kind: str
     fold: int
-    kinds: tuple[str, ...]
-    cosine: Floats
-    hybrid: Floats
-    expected: Floats
-    rows: Floats
+    cases: NDArray[np.int64]
+    kinds: NDArray[np.str_]
+    sight: Sight
     score: Floats
 
     @property
     def success(self) -> Floats:
         """1 where the whole score was reached."""
         return (self.score >= 1).astype(np.float64)
+
+    @property
+    def expected(self) -> Floats:
+        """How near each plan is to the one that the bank leads to expect."""
+        wanted = self.sight.expected
+        if wanted is None:
+            return np.zeros(len(self.cases))
+        return np.asarray(self.sight.plan_vectors @ wanted.plan, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """What the first candidate of each query earned, for several ways of choosing it; arrays of shape (queries,)."""
+
+    success: Floats
+    score: Floats
+
+
+def run(data: Path, out: Report) -> None:
+    """Measure reuse on unseen variations, on unseen kinds, and on kinds that the bank does not hold."""
+    pairs = default_out()
+    table, scores = table_of(data, pairs)
+    found = queries(table, scores, Bank(table, range(len(table.cases))))
+    out.section("Reuse in ScienceWorld")
+    made = "with" if pairs.exists() else "without"
+    out.say(
+        f"{len(found)} tasks of {len({q.kind for q in found})} kinds, {sum(len(q.cases) for q in found):,} outcomes of"
+        f" their {TOP} nearest cases by cosine, {made} those of"
+        " benchmarks/learning/scienceworld_pairs.py. A case is another task's gold plan, rewritten by a fixed rule and"
+        " carried out. Success is the whole score; learning is from success."
+    )
+    plain = {
+        "cosine": picks(found, lambda query: query.sight.cosine),
+        "hybrid": picks(found, lambda query: query.sight.similarity),
+        "expected plan alone, no outcomes": picks(found, lambda query: query.expected),
+    }
+    best = Picks(*(np.array([getattr(q, name).max() for q in found]) for name in ("success", "score")))
+    variations = learned(table, found, "fold")
+    kinds = learned(table, found, "kind")
+    rows = {
+        **plain,
+        "learned Q, variations unseen": variations,
+        "the same, one outcome a task": learned(table, found, "fold", one_each=True),
+        "learned Q, kinds unseen": kinds,
+        "oracle": best,
+    }
+    compare(out, "First candidate", plain["cosine"], rows)
+    _strangers(out, table, scores, found)
+    gain = bootstrap.over_tasks(variations.success - plain["cosine"].success)
+    out.target("unseen variations", gain.mean, at_least=0.04, within=(gain.low, gain.high), above=0)
+    gain = bootstrap.over_tasks(kinds.success - plain["cosine"].success)
+    out.target("unseen kinds", gain.mean, at_least=-0.01, within=(gain.low, gain.high))
+
+
+def _strangers(out: Report, table: Table, scores: dict[tuple[int, int], float], everything: Sequence[Query]) -> None:
+    """Kinds that the bank has no case of: candidates, outcomes and expected plans come from other kinds."""
+    owners = np.array([table.group[owner] for owner in table.owner])
+    whole = Bank(table, range(len(table.cases)))
+    found, picked = [], []
+    for kind in sorted({query.kind for query in everything}):
+        others = np.flatnonzero(owners != kind)
+        bank = Bank(table, others.tolist(), dense_weight=whole.dense_weight)
+        asked = queries(table, scores, bank, fewest=_FEWEST, kind=kind)
+        if not asked:
+            continue
+        known = [q for q in everything if q.kind != kind]
+        layer, past = taught(table, known, not_of=kind)
+        found += asked
+        picked += [choice(table, query, layer, past) for query in asked]
+    rows = {
+        "cosine": picks(found, lambda query: query.sight.cosine),
+        "learned Q": _picked(found, picked),
+        "oracle": Picks(*(np.array([getattr(q, name).max() for q in found]) for name in ("success", "score"))),
+    }
+    compare(out, f"Kinds that the bank has no case of ({len(found)} tasks)", rows["cosine"], rows)
+
+
+def compare(out: Report, title: str, base: Picks, rows: dict[str, Picks]) -> None:
+    """A table of means and of gains over the base."""
+    lines: list[list[str | float]] = []
+    for name, got in rows.items():
+        better = [bootstrap.over_tasks(a - b) for a, b in ((got.success, base.success), (got.score, base.score))]
+        apart = ["", ""] if got is base else [str(interval) for interval in better]
+        lines.append([name, float(got.success.mean()), apart[0], float(got.score.mean()), apart[1]])
+    out.table(title, ["chosen by", "success", "gain over cosine", "mean score", "gain over cosine"], lines)
+
+
+def queries(
+    table: Table, scores: dict[tuple[int, int], float], bank: Bank, *, fewest: int = TOP, kind: str | None = None
+) -> list[Query]:
+    """The tasks, of one kind or of all, with enough candidates in the bank, and their nearest."""
+    owners = np.array([table.group[owner] for owner in table.owner])
+    seen: dict[str, int] = defaultdict(int)
+    found = []
+    for task in table.queries:
+        cases = np.array([case for case in table.rows[task][0] if int(case) in bank.held], np.int64)
+        here = table.group[task]
+        if len(cases) < fewest or kind not in (None, here):
+            continue
+        cases = cases[np.argsort(-table.cosines(task, cases), kind="stable")[:TOP]]
+        score = np.array([scores[task, int(case)] for case in cases])
+        found.append(Query(task, here, seen[here] % FOLDS, cases, owners[cases], bank.sight(task, cases), score))
+        seen[here] += 1
+    return found
+
+
+def learned(table: Table, found: Sequence[Query], group: str, *, one_each: bool = False) -> Picks:
+    """The learned Q where all queries of a fold, or of a kind, are left out at a time.
+
+    With a kind, its cases' outcomes on tasks of other kinds are left out too.
+    """
+    picked: dict[int, int] = {}
+    for name in sorted({getattr(query, group) for query in found}):
+        known = [query for query in found if getattr(query, group) != name]
+        layer, past = taught(table, known, not_of=name if group == "kind" else None, one_each=one_each)
+        for query in found:
+            if getattr(query, group) == name:
+                picked[query.task] = choice(table, query, layer, past)
+    return _picked(found, [picked[query.task] for query in found])
+
+
+def taught(
+    table: Table, known: Sequence[Query], *, not_of: str | None = None, one_each: bool = False
+) -> tuple[LastLayer, Past]:
+    """The layer fitted to the outcomes of some queries, and these outcomes as the past of their cases.
+
+    Args:
+        not_of: a kind whose cases count as never tried.
+        one_each: only the nearest candidate of each query was tried.
+    """
+    past = Past(known, not_of, one_each)
+    rows, targets = [], []
+    for query in known:
+        use = np.flatnonzero(query.kinds != not_of)[: 1 if one_each else None]
+        rows.append(features(table, query, past)[use])
+        targets.append(query.success[use])
+    target = np.concatenate(targets)
+    return fresh_layer().fitted(np.concatenate(rows), target, np.ones(len(target))), past
+
+
+class Past:
+    """What became of cases on known tasks, and what a query may know of it: nothing of itself."""
+
+    def __init__(self, known: Sequence[Query], not_of: str | None, one_each: bool) -> None:
+        self._of: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
+        for query in known:
+            use = np.flatnonzero(query.kinds != not_of)[: 1 if one_each else None]
+            for i in use:
+                self._of[int(query.cases[i])].append((query.task, int(query.cases[i]), float(query.success[i])))
+
+    def of(self, query: Query) -> Iterator[list[tuple[int, int, float]]]:
+        """For each candidate, (task, case, reward) of the other tasks it was tried on."""
+        for case in query.cases:
+            yield [tried for tried in self._of[int(case)] if tried[0] != query.task]
+
+
+def features(table: Table, query: Query, past: Past) -> Floats:
+    """Rows of the last layer, shape (n, d), with the past in the cases' records and their histories."""
+    shown = list(past.of(query))
+    cases = [_experienced(case, [r for _, _, r in tried]) for case, tried in zip(query.sight.cases, shown, strict=True)]
+    history = history_of(table, query.task, query.cases, list(chain.from_iterable(shown)))
+    sight = replace(query.sight, cases=cases, history=history)
+    return case_rows(task_features(sight), pair_features(sight))
+
+
+def _experienced(case: Case, rewards: Sequence[float]) -> Case:
+    won = sum(rewards)
+    n = len(rewards)
+    return replace(case, successes=case.successes + won, failures=case.failures + n - won, shown=n, used=n)
+
+
+def choice(table: Table, query: Query, layer: LastLayer, past: Past) -> int:
+    """The place of the candidate with the highest Q."""
+    return int(np.argmax(layer.logits(features(table, query, past))[0]))
+
+
+def picks(found: Sequence[Query], ranking: Callable[[Query], Floats]) -> Picks:
+    """What the first of a ranking earns."""
+    return _picked(found, [int(np.argmax(ranking(query))) for query in found])
+
+
+def _picked(found: Sequence[Query], places: Sequence[int]) -> Picks:
+    pairs = list(zip(found, places, strict=True))
+    return Picks(np.array([q.success[i] for q, i in pairs]), np.array([q.score[i] for q, i in pairs]))
 
 
 def table_of(data: Path, pairs: Path | None) -> tuple[Table, dict[tuple[int, int], float]]:
@@ -106,5 +294,3 @@ def _case(index: int, task: Task, steps: Sequence[str]) -> Case:
 
 def _key(pair: Sequence[Any]) -> tuple[str, int]:
     return str(pair[0]), int(pair[1])
-
-

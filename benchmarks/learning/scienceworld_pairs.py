@@ -38,7 +38,7 @@ Key = tuple[str, int]
 NEAREST, OF_OTHER_KINDS = 11, 3
 _SLOW = "mendelian"  # kinds that take 5 to 16 seconds to load
 _MOST_ACTIONS = 200
-_FREE = ("open door", "close door", "look around", "read ", "0")
+_FREE = ("open door", "close door", "look around", "read ")
 _TOKEN = re.compile(r"[a-z0-9'\-]+(?:\.\d+)?|[^\sa-z0-9]")
 
 
@@ -104,7 +104,7 @@ def adapted(case: Gold, task: Gold) -> list[str]:
         found = re.compile(r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
         plan = [found.sub(lambda match: phrases[match[0].lower()], action) for action in plan]
     plan = [f"teleport to {action[6:]}" if action.startswith("go to ") else action for action in plan]
-    plan = [action for action in plan if action != "0" and not action.startswith(_FREE[:-1])]
+    plan = [action for action in plan if action != "0" and not action.startswith(_FREE)]
     return [a for a, b in zip(plan, [*plan[1:], ""], strict=True) if not (_moves(a) and _moves(b))]
 
 
@@ -116,9 +116,9 @@ def _exchanges(old: str, new: str) -> dict[str, str]:
     """The phrases of one description that another has other phrases for."""
     a, b = _TOKEN.findall(old.lower()), _TOKEN.findall(new.lower())
     found: dict[str, str] = {}
-    for change, i, j, k, l in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for change, start, end, new_start, new_end in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if change == "replace":
-            found.setdefault(" ".join(a[i:j]), " ".join(b[k:l]))
+            found.setdefault(" ".join(a[start:end]), " ".join(b[new_start:new_end]))
     return found
 
 
@@ -192,7 +192,12 @@ def interleaved(tasks: Sequence[Gold]) -> list[Gold]:
 
 
 def make(
-    simulator: Simulator, tasks: Sequence[Gold], cases: Sequence[Gold], known: set[tuple[Key, Key]], done: Done, end: float
+    simulator: Simulator,
+    tasks: Sequence[Gold],
+    cases: Sequence[Gold],
+    known: set[tuple[Key, Key]],
+    done: Done,
+    end: float,
 ) -> None:
     """Carry out what is not known yet, task by task, until all is done or the time is up."""
     vectors = embedded([Task(case.description).state for case in cases])

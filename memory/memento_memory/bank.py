@@ -7,30 +7,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from memento_memory import duplicates, retention, retrieval, upkeep
+import numpy as np
+from numpy.typing import NDArray
+
+from memento_memory import duplicates, keeping, retention, retrieval, upkeep
 from memento_memory.case import Case, Episode, Outcome, Slate, Task
+from memento_memory.curation.bounds import Bounds
+from memento_memory.curation.curate import Action, curate
+from memento_memory.decision import Decision
+from memento_memory.desk import Desk
 from memento_memory.embedding.supply import EmbedderSource, NoEmbedder
 from memento_memory.embeddings import LOAD_WAIT_S, Embeddings
 from memento_memory.errors import InputError
 from memento_memory.plan import Plan
 from memento_memory.retention import Report, Retained, new_id
 from memento_memory.retrieval import Query
-from memento_memory.store import cases, episodes, stats, traces, vectors
+from memento_memory.selection.policy import Policy
+from memento_memory.store import cases, decisions, episodes, stats, traces, vectors
+from memento_memory.store.codes import CodeCopy
 from memento_memory.store.database import Database
 from memento_memory.store.stats import Stats
 from memento_memory.trace import ToolCall
 from memento_memory.upkeep import Progress
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from memento_memory.desk import Desk
-    from memento_memory.selection.decision import Decision
-    from memento_memory.selection.policy import Policy
-    from memento_memory.store.codes import CodeCopy
 
 RETENTION_DAYS = 30.0
 
@@ -63,11 +62,9 @@ class CaseBank:
         self.database = Database(path)
         self._embedders = embedders or NoEmbedder()
         self._embeddings = Embeddings(self._embedders)
-        self._policy = policy
-        self._seed = seed
         self._clock = clock
-        self._copy: CodeCopy | None = None
-        self._desk: Desk | None = None
+        self._copy = CodeCopy()
+        self._desk = Desk(policy, seed, clock)
         self._searched = False
         self._keeping_up = threading.Lock()
         self._embedding = ThreadPoolExecutor(4, "memento-embedding")
@@ -106,9 +103,9 @@ class CaseBank:
                 vector, _, info = embedding.result()
                 return vector if info is not None and vectors.is_bound(db, info) else None
 
-            copy = self._code_copy() if self._searched else None  # making it takes longer than one search without it
+            copy = self._copy if self._searched else None  # making it takes longer than one search without it
             self._searched = True
-            return retrieval.retrieve(db, query, embedded, copy, self._at_desk())
+            return retrieval.retrieve(db, query, embedded, copy, self._desk)
 
     def retain(self, report: Report) -> Retained:
         """Record an outcome: append a case, merge it into a near-duplicate or correct one; on disk on return.
@@ -164,13 +161,7 @@ class CaseBank:
             return episodes.named(db, plan_id)[1]
 
     def decision(self, plan_id: str) -> Decision | None:
-        """What the policy saw and did for an episode; None where it was reported without a plan from here.
-
-        Raises:
-            NotFoundError: if there is none of this name.
-        """
-        from memento_memory.store import decisions  # brings NumPy
-
+        """What the policy saw and did for an episode; None where it was reported without a plan from here."""
         with self.database.reading() as db:
             return decisions.of(db, episodes.named(db, plan_id)[0])
 
@@ -194,20 +185,14 @@ class CaseBank:
             return traces.of_episode(db, episodes.named(db, plan_id)[0], plan_id)
 
     def case(self, case_id: str) -> Case:
-        """One case, forgotten or not.
-
-        Raises:
-            NotFoundError: if there is none of this name.
-        """
+        """One case, forgotten or not; NotFoundError if there is none of this name."""
         with self.database.reading() as db:
             return cases.named(db, case_id)[1]
 
     def forget(self, case_id: str) -> Case:
         """Take a case out of every search; it can be restored until it is purged."""
         with self.database.writing() as db:
-            key, case = cases.named(db, case_id)
-            if case.forgotten_at is None:
-                cases.set_forgotten(db, key, self._clock())
+            keeping.forget(db, case_id, self._clock())
         return self.case(case_id)
 
     def restore(self, case_id: str) -> Case:
@@ -219,15 +204,8 @@ class CaseBank:
         kept = self.case(case_id)
         vector, plan, info = self._embeddings.of(kept.task, kept.plan)
         with self.database.writing() as db:
-            key, case = cases.named(db, case_id)
-            if case.forgotten_at is not None:
-                if equal := cases.by_content(db, case.content_hash):
-                    raise InputError(
-                        "case_id", f"{case_id} was learned again since, as {equal[1].id}; nothing to restore"
-                    )
-                cases.set_forgotten(db, key, None)
-                if vector is not None and info is not None and vectors.admits(db, info):
-                    vectors.put(db, key, vector, plan)
+            suits = info is not None and vectors.admits(db, info)
+            keeping.restore(db, case_id, vector if suits else None, plan)
         return self.case(case_id)
 
     def purge(self, *, older_than_days: float = RETENTION_DAYS) -> int:
@@ -297,9 +275,17 @@ class CaseBank:
         if embedder is None or not self._keeping_up.acquire(blocking=False):
             return 0
         try:
-            return upkeep.run(self.database, embedder, self._code_copy(), progress)
+            return upkeep.run(self.database, embedder, self._copy, progress)
         finally:
             self._keeping_up.release()
+
+    def curate(self, bounds: Bounds | None = None) -> tuple[Action, ...]:
+        """Merge, quarantine and evict what has to be among the cases that changed; returns what was done.
+
+        Args:
+            bounds: of a namespace; None keeps all.
+        """
+        return curate(self.database, now=self._clock(), bounds=bounds, copy=self._copy)
 
     def reembed(self, progress: Progress | None = None) -> int:
         """Make all vectors anew with the model in use, going on where an earlier try was interrupted."""
@@ -308,17 +294,3 @@ class CaseBank:
             raise InputError("model", "the embedding model is not ready; run `memento doctor` to see why")
         upkeep.rebind(self.database, embedder)
         return self.embed_pending(progress)
-
-    def _at_desk(self) -> Desk:
-        if self._desk is None:
-            from memento_memory.desk import Desk
-
-            self._desk = Desk(self._policy, self._seed, self._clock)
-        return self._desk
-
-    def _code_copy(self) -> CodeCopy:
-        if self._copy is None:
-            from memento_memory.store.codes import CodeCopy
-
-            self._copy = CodeCopy()
-        return self._copy

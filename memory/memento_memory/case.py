@@ -17,7 +17,7 @@ from memento_memory.plan import Plan
 from memento_memory.text import normalised
 
 if TYPE_CHECKING:
-    from memento_memory.selection.decision import Decision
+    from memento_memory.decision import Decision
 
 _ENVIRONMENT_CHARS = 120
 
@@ -176,7 +176,7 @@ class Case:
 
     @property
     def record(self) -> float:
-        """What its own outcomes say of it, whatever the task: the mean of Beta(1 + successes, 1 + failures), decayed."""
+        """What its own outcomes say of it, whatever the task: the mean of Beta(1 + successes, 1 + failures)."""
         return (1 + self.decay * self.successes) / (2 + self.decay * (self.successes + self.failures))
 
     def named(self, id: str) -> Case:

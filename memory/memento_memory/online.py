@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Result
+from memento_memory.decision import Decision
 from memento_memory.selection.credit import case_rows, credit, slate_row
-from memento_memory.selection.decision import Decision
 from memento_memory.selection.lastlayer import LastLayer, Site
 from memento_memory.selection.value import SCHEMA, chance, sigmoid
 from memento_memory.store import decisions, versions
@@ -127,14 +127,14 @@ def _ready(db: apsw.Connection, now: float) -> Version:
     return version
 
 
-def _generation(version: Version) -> int:
+def generation(version: Version) -> int:
     """Names the version and the fit its outcomes were learned into."""
     return version.version * 1000 + int(version.watch.get("refits", 0)) % 1000
 
 
 def _without(version: Version, known: Learned) -> Version | None:
     """The version without an outcome; None where it can no longer be told apart from the others."""
-    if known.version != _generation(version):
+    if known.version != generation(version):
         return None
     left = 1 - known.site.strength * float(known.row @ version.layer.covariance @ known.row)
     if left <= _CLOSE:
@@ -149,7 +149,7 @@ def _with(version: Version, row: Floats, reward: float, weight: float, first: bo
         watch = _watched(version, row, reward, weight)
         reference = reference.updated(row, reward, weight)[0]
     after = replace(version, layer=layer, reference=reference, watch=watch)
-    return after, Learned(_generation(after), row, site)
+    return after, Learned(generation(after), row, site)
 
 
 def _watched(version: Version, row: Floats, reward: float, weight: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from memento_memory.errors import InputError
@@ -48,8 +49,7 @@ class Plan:
     @property
     def skeleton(self) -> str:
         """A digest that is equal for plans that differ only in case, white space and end marks."""
-        steps = [[normalised(s.description), sorted(s.depends_on), normalised(s.tool)] for s in self.subtasks]
-        return hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:32]
+        return _skeleton(self.subtasks)
 
     def text(self) -> str:
         """The plan as numbered lines."""
@@ -61,6 +61,12 @@ class Plan:
             {"id": s.id, "description": s.description, "depends_on": list(s.depends_on), "tool": s.tool}
             for s in self.subtasks
         ]
+
+
+@lru_cache(4096)
+def _skeleton(subtasks: tuple[Subtask, ...]) -> str:
+    steps = [[normalised(s.description), sorted(s.depends_on), normalised(s.tool)] for s in subtasks]
+    return hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:32]
 
 
 def parse_plan(source: str | list[Any] | Mapping[str, Any], *, field: str = "plan") -> Plan:

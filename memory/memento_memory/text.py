@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from memento_memory.errors import InputError
 
@@ -65,6 +66,7 @@ def shown(text: str, limit: int) -> str:
     return cut(harmless(text), limit)
 
 
+@lru_cache(8192)
 def normalised(text: str) -> str:
     """The form in which two texts are compared for being the same: case-folded, white space collapsed, no end mark."""
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memento_server import cli_cases, cli_explain, cli_tools, cli_trace, cli_trust
+from memento_server import (
+    cli_cases,
+    cli_curate,
+    cli_evaluate,
+    cli_explain,
+    cli_learn,
+    cli_tools,
+    cli_trace,
+    cli_trust,
+)
 from memento_server.options import AsJson, Bank, Namespace, Tools, settings_of
 
 if TYPE_CHECKING:
@@ -30,6 +39,12 @@ cli_tools.app.command()(cli_trust.log)
 app.add_typer(cli_tools.app, name="tools")
 app.command()(cli_trace.trace)
 app.command()(cli_explain.explain)
+app.command()(cli_learn.learn)
+app.command()(cli_evaluate.evaluate)
+app.command()(cli_curate.curate)
+app.command()(cli_curate.pin)
+app.command()(cli_curate.unpin)
+app.command()(cli_curate.confirm)
 
 
 def _version(wanted: bool) -> None:

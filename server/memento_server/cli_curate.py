@@ -99,10 +99,8 @@ def _pin(bank: Path | None, case_id: str, *, pinned: bool) -> None:
 def _bounds(settings: Settings, cases: int | None, size: int | None) -> Bounds:
     from memento_memory.curation.bounds import Bounds
 
-    return Bounds(
-        cases if cases is not None else getattr(settings, "max_cases", None),
-        size if size is not None else getattr(settings, "max_bytes", None),
-    )
+    choosing = settings.choosing
+    return Bounds(cases or choosing.max_cases or None, size or choosing.max_bytes or None)
 
 
 def actions_json(actions: Sequence[Action], waiting: Sequence[Case]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from memento_memory.case import Episode
-    from memento_memory.selection.decision import Decision
+    from memento_memory.decision import Decision
 
 _NOT_SHOWN = 3
 _ARMS = {

@@ -46,9 +46,7 @@ class Memory:
             if self._bank is None:
                 from memento_memory.bank import CaseBank
 
-                self._bank = CaseBank(
-                    self.settings.bank, self.embedder(), policy=self.settings.choosing.as_policy()
-                )
+                self._bank = CaseBank(self.settings.bank, self.embedder(), policy=self.settings.choosing.as_policy())
             return self._bank
 
     def embedder(self) -> BackgroundEmbedder:
@@ -57,23 +55,40 @@ class Memory:
             from memento_memory.embedding import DEFAULT_MODEL, BackgroundEmbedder
 
             self._embedder = BackgroundEmbedder(self.settings.embedding_model or DEFAULT_MODEL)
-            self._embedder.on_ready(lambda _: self.embed_pending())
+            self._embedder.on_ready(lambda _: self.keep_up())
             self._embedder.start()
         return self._embedder
 
-    def embed_pending(self) -> None:
-        """Give vectors to cases that came in without; failures are logged, for the cases stay and wait."""
+    def keep_up(self) -> None:
+        """Keep the bank in order: vectors for new cases, curation, and a learner started where it is due.
+
+        Failures are logged, for nothing is lost by them: the next time tries again.
+        """
         try:
-            self.bank().embed_pending()
+            bank = self.bank()
+            bank.embed_pending()
+            for action in bank.curate(self.settings.choosing.as_bounds()):
+                logger.info("%s %s: %s", action.kind.value, action.case_id, action.reason)
+            self._learn_if_due(bank)
         except MementoError as error:
-            logger.warning("vectors not written: %s", error)
+            logger.warning("upkeep of the bank was cut short: %s", error)
+
+    def _learn_if_due(self, bank: CaseBank) -> None:
+        from memento_memory.learning import spawn
+
+        if not self.settings.choosing.learning:
+            return
+        with bank.database.reading() as db:
+            due = spawn.is_due(db)
+        if due and spawn.start(bank.database.path) is not None:
+            logger.info("enough new outcomes are in: the slow learner was started in the background")
 
     def upkeep_soon(self) -> None:
         """The same in the background, every now and then."""
         now = time.monotonic()
         if self.embedder().state == "ready" and now > self._next_upkeep:
             self._next_upkeep = now + _UPKEEP_EVERY_S
-            threading.Thread(target=self.embed_pending, name="memento-upkeep", daemon=True).start()
+            threading.Thread(target=self.keep_up, name="memento-upkeep", daemon=True).start()
 
     def close(self) -> None:
         """Close the bank and end a model preparation that is under way."""

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp.types import CallToolResult, TextContent
 
@@ -20,6 +20,9 @@ from memento_memory.text import cut, shown
 from memento_planner.adapt import Draft
 from memento_planner.brief import DATA_NOTICE, brief, why
 from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
+
+if TYPE_CHECKING:
+    from memento_memory.online import Lesson
 
 Sized = TypeVar("Sized", PlanOut, CasesOut)
 

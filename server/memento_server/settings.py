@@ -14,6 +14,7 @@ from memento_memory.errors import InputError
 from memento_memory.limits import check_namespace
 
 if TYPE_CHECKING:
+    from memento_memory.curation.bounds import Bounds
     from memento_memory.selection.policy import Policy
 
 DEFAULT_NAMESPACE = "default"
@@ -66,6 +67,12 @@ class Choosing:
         from memento_memory.selection.policy import Policy, PolicyName  # brings NumPy
 
         return Policy(PolicyName(self.policy), self.alpha, self.explore, self.holdout, self.caution)
+
+    def as_bounds(self) -> Bounds | None:
+        """The bounds of these settings; None without any."""
+        from memento_memory.curation.bounds import Bounds  # brings NumPy
+
+        return Bounds(self.max_cases or None, self.max_bytes or None) if self.max_cases or self.max_bytes else None
 
 
 @dataclass(frozen=True, slots=True)

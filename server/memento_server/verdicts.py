@@ -132,10 +132,11 @@ def _missing(answer: Answer, all_greedy: bool) -> str:
     if found.lack in (Lack.TASKS, Lack.PROPENSITIES) or answer.needed is None:
         return found.refusal
     if answer.needed > _FAR:
+        came_up = f"{found.overlap.mean_weight:.0%} of what it would have shown was shown"
+        counted = f"only {counts_as(found)} tasks count" if found.lack is Lack.OVERLAP else f"only {came_up}"
         return (
-            f"it shows other cases than were shown ({counts_as(found)} tasks count), and even with a tenth of "
-            f"exploration that would take {_rounded(answer.needed):,} episodes; ask for a policy closer to the one in "
-            f"use, or explore at a higher alpha"
+            f"{counted}, and even with a tenth of exploration an answer would take {_rounded(answer.needed):,} "
+            f"episodes; ask for a policy closer to the one in use, or explore at a higher alpha"
         )
     if all_greedy:
         return (

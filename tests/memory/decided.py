@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Evidence, Outcome, Result, Task
-from memento_memory.selection.decision import Candidates, Decision
+from memento_memory.decision import Candidates, Decision
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.plackett_luce import log_probability
 from memento_memory.selection.policy import Policy, Pool, choose_examples, softmax_logits
@@ -47,7 +47,7 @@ def states(count: int = 40, seed: int = 0) -> list[State]:
         chance = float(rng.normal(-0.5, 0.8))
         guess = sigmoid(chance + advantage + rng.normal(0, 0.5, CASES))
         pair = np.stack([np.ones(CASES), (similarity - 0.6) * 10, advantage + rng.normal(0, 1, CASES)], axis=1)
-        pair = np.concatenate([pair, np.zeros((CASES, 1))], axis=1)
+        pair = np.concatenate([pair, np.full((CASES, 1), 0.7)], axis=1)
         void = float(sigmoid(np.array(chance)))
         learned = np.log(guess / (1 - guess)) - chance
         none = np.zeros(CASES)
@@ -57,6 +57,7 @@ def states(count: int = 40, seed: int = 0) -> list[State]:
             high=guess,
             advantage=learned,
             doubt=none,
+            at_first=none,
             void=void,
             pair=pair,
             task=np.ones(1),
@@ -91,6 +92,7 @@ def _logged(state: State, policy: Policy, key: int, task: str, rng: np.random.Ge
         K,
         *(policy.alpha, policy.drawn_share, policy.holdout, choice.log_propensity, THRESHOLD, v.void),
         choice.drawn,
+        choice.best,
         0,
         Candidates.from_bytes(candidates.to_bytes()),
         np.empty(0, np.float32),

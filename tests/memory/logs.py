@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Episode, Evidence, Outcome, Result, Slate, Task
+from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.embedding import ModelInfo
 from memento_memory.learning.dataset import Episodes, gather, with_vectors
-from memento_memory.selection.decision import Arm, Candidates, Decision
 from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.value import SCHEMA
 from memento_memory.store import cases, episodes, vectors

@@ -47,4 +47,5 @@ def values_of(advantage, *, void: float = 0.0, doubt=None) -> Values:
     doubt = np.zeros(len(advantage)) if doubt is None else doubt
     mean = sigmoid(void + advantage)
     none = np.empty((len(advantage), 0))
-    return Values(mean, mean, mean, advantage, doubt, float(sigmoid(np.array(void))), none, np.empty(0), np.empty(0))
+    chance = float(sigmoid(np.array(void)))
+    return Values(mean, mean, mean, advantage, doubt, advantage, chance, none, np.empty(0), np.empty(0))

@@ -95,10 +95,8 @@ def test_a_dry_run_says_the_same_and_changes_nothing(filled, clock):
     tried = curated(filled, clock, bounds=Bounds(4), dry_run=True)
     assert all_cases(filled) == before
     done = curated(filled, clock, bounds=Bounds(4))
-    assert [a.kind for a in tried] == [a.kind for a in done]
-    assert [a.case_id for a in tried if a.kind is Kind.QUARANTINE] == [
-        a.case_id for a in done if a.kind is Kind.QUARANTINE
-    ]
+    assert [(a.kind, a.case_id) for a in tried] == [(a.kind, a.case_id) for a in done]
+    assert {a.kind for a in done} == {Kind.QUARANTINE, Kind.EVICT}
 
 
 def test_a_case_that_instructs_its_reader_is_on_no_slate_until_it_is_confirmed(bank, clock):
@@ -128,14 +126,18 @@ def test_a_success_that_all_its_neighbours_contradict_is_quarantined(bank, clock
     failed = result("failure", evidence="test_passed")
     for i, task in enumerate(rows):
         bank.retain(report(task, f"drop table prices number {i}", result=failed))
-    claimed = bank.retain(report("delete row 99 of the table prices in the database", "drop table prices number 99")).case
+    claimed = bank.retain(
+        report("delete row 99 of the table prices in the database", "drop table prices number 99")
+    ).case
     (action,) = curated(bank, clock)
     assert (action.kind, action.case_id) == (Kind.QUARANTINE, claimed.id)
     assert "success contradicts" in action.reason
 
 
 def test_the_neighbours_may_come_later(bank, clock):
-    claimed = bank.retain(report("delete row 99 of the table prices in the database", "drop table prices number 99")).case
+    claimed = bank.retain(
+        report("delete row 99 of the table prices in the database", "drop table prices number 99")
+    ).case
     curated(bank, clock, everything=False)
     failed = result("failure", evidence="test_passed")
     for i in range(12):
@@ -150,7 +152,9 @@ def test_only_what_changed_is_inspected_again(bank, clock):
     assert curated(bank, clock, everything=False) == ()
     bank.retain(report(POISON))
     with bank.database.writing() as db:
-        db.execute("UPDATE cases SET notes = ? WHERE task = 'sort the list'", (POISON,))  # unseen: its time is as it was
+        db.execute(
+            "UPDATE cases SET notes = ? WHERE task = 'sort the list'", (POISON,)
+        )  # unseen: its time is as it was
     assert [action.task for action in curated(bank, clock, everything=False)] == [POISON]
 
 

@@ -19,7 +19,7 @@ def judged(own, theirs, cosine=0.95, agreement=0.9):
 
 def test_a_success_among_failures_of_much_the_same_is_an_outlier_and_so_is_the_reverse():
     assert judged((1, 0), [(0, 1)] * 12).neighbours == 12
-    assert judged((0, 1), [(1, 0)] * 12).chance < 0.15
+    assert judged((0, 1), [(1, 0)] * 12).chance < 0.2
 
 
 @pytest.mark.parametrize(

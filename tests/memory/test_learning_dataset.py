@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from memento_memory.learning.dataset import SEEN, gather, rows_of, split
 from memento_memory.selection.value import SCHEMA
-from memory.logs import D, M, SIMILARITY, entry, simulated
+from memory.logs import SIMILARITY, D, M, entry, simulated
 
 
 def gathered(*entries, most=1000, **options):

@@ -54,7 +54,8 @@ def test_a_model_must_beat_every_rival_in_both_figures():
     standing, logit, outcomes = world(600, rng)
     noise = rng.normal(size=600)
     weak = Opinion(0.1 * noise, noise)
-    assert not judge(Opinion(logit, standing), {"similarity": weak, "version 2": Opinion(logit, standing)}, outcomes).promoted
+    rivals = {"similarity": weak, "version 2": Opinion(logit, standing)}
+    assert not judge(Opinion(logit, standing), rivals, outcomes).promoted
     overconfident = judge(Opinion(20 * logit, standing), {"similarity": weak}, outcomes)
     assert not overconfident.promoted
     assert overconfident.reason.count("predict") == 1

@@ -16,7 +16,7 @@ import pytest
 from memento_memory import online
 from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.errors import InputError, NotFoundError
-from memento_memory.learning import fitting, learner, spawn
+from memento_memory.learning import fitting, spawn
 from memento_memory.learning.errors import LearnerBusyError, NotEnoughError
 from memento_memory.learning.learner import learn
 from memento_memory.learning.lease import held
@@ -105,8 +105,9 @@ def test_outcomes_of_a_handful_of_tasks_are_too_few_even_when_forced(make):
 
 
 def test_a_second_learner_is_refused(make):
-    with opened(make(300, 1.0)) as database, held(database, holder="other-host:1", clock=lambda: NOW):
-        with pytest.raises(LearnerBusyError, match="at work"):
+    with opened(make(300, 1.0)) as database:
+        other = held(database, holder="other-host:1", clock=lambda: NOW)
+        with other, pytest.raises(LearnerBusyError, match="at work"):
             run(database)
 
 
@@ -185,6 +186,31 @@ def test_training_is_due_when_a_quarter_more_is_known(make):
             assert not spawn.is_due(db)
             assert spawn.wanted(db) == 360
         assert status(database).trained_on == 260
+
+
+def test_training_that_was_interrupted_is_due_again_but_not_for_ever(make):
+    def interrupt(stage, done, total):
+        if stage == "training":
+            raise InterruptedError
+
+    with opened(make(260, 1.0)) as database:
+        for _ in range(3):
+            with database.reading() as db:
+                assert spawn.is_due(db)
+            with pytest.raises(InterruptedError):
+                run(database, progress=interrupt)
+        with database.reading() as db:
+            assert not spawn.is_due(db)
+
+
+def test_a_log_that_is_too_short_to_learn_from_is_not_tried_again_and_again(make):
+    with opened(make(210, 6.0, per_task=15)) as database:
+        with database.reading() as db:
+            assert spawn.is_due(db)
+        with pytest.raises(NotEnoughError, match="tasks"):
+            run(database)
+        with database.reading() as db:
+            assert not spawn.is_due(db)
 
 
 def test_training_is_not_due_while_a_learner_is_at_work(make):

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from memento_memory.errors import BankError
+from memento_memory.learning.committee import LinearModel, fresh, outputs, plan_of, trainable
 from memento_memory.learning.fitting import NETWORK
 from memento_memory.learning.recipe import Recipe
-from memento_memory.learning.training import LinearModel, _plan, _Run, outputs, soft_value, train
+from memento_memory.learning.training import _Run, soft_value, train
 from memento_memory.selection.network import Network
 from memento_memory.selection.value import fresh_layer, sigmoid
 from memory.logs import entry, seen, simulated
@@ -57,9 +58,9 @@ def test_an_interrupted_training_goes_on_to_the_same_end(log, tmp_path, monkeypa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(log.episodes, checkpoint=file, tick=interrupt)
+        trained(log.episodes, saved_as=file, tick=interrupt)
     passes = []
-    resumed = trained(log.episodes, checkpoint=file, tick=lambda done, total: passes.append(done))
+    resumed = trained(log.episodes, saved_as=file, tick=lambda done, total: passes.append(done))
     assert passes[0] == 2
     assert resumed.network.to_bytes() == trained(log.episodes).network.to_bytes()
 
@@ -68,19 +69,19 @@ def test_an_interrupted_training_goes_on_to_the_same_end(log, tmp_path, monkeypa
 def test_a_damaged_checkpoint_is_left_aside(log, tmp_path, monkeypatch, damage):
     monkeypatch.setattr("memento_memory.learning.training._SAVE_EVERY_S", -1.0)
     file = tmp_path / "checkpoint"
-    trained(log.episodes, checkpoint=file)
+    trained(log.episodes, saved_as=file)
     file.write_bytes(damage(file.read_bytes()))
     passes = []
-    trained(log.episodes, checkpoint=file, tick=lambda done, total: passes.append(done))
+    trained(log.episodes, saved_as=file, tick=lambda done, total: passes.append(done))
     assert passes[0] == 0
 
 
 def test_a_checkpoint_of_other_data_is_left_aside(log, tmp_path, monkeypatch):
     monkeypatch.setattr("memento_memory.learning.training._SAVE_EVERY_S", -1.0)
     file = tmp_path / "checkpoint"
-    trained(simulated(200, 4.0, seed=5).episodes, checkpoint=file)
+    trained(simulated(200, 4.0, seed=5).episodes, saved_as=file)
     passes = []
-    trained(log.episodes, checkpoint=file, tick=lambda done, total: passes.append(done))
+    trained(log.episodes, saved_as=file, tick=lambda done, total: passes.append(done))
     assert passes[0] == 0
 
 
@@ -95,7 +96,7 @@ def test_numpy_says_what_torch_says(log, network):
     episodes = log.episodes
     episodes.vectors[3], episodes.plan_vectors[5] = np.nan, np.nan
     models = [LinearModel.fitted(episodes, episodes.known, fresh_layer(), 3, i) for i in range(3)]
-    plan = _plan(episodes, episodes.known, models, network, NETWORK)
+    plan = plan_of(episodes, episodes.known, models, network, NETWORK)
     parts = {name: torch.from_numpy(getattr(network, name)) for name in ("projection", "hidden", "bias", "output")}
     rows = np.arange(200)
     theirs = outputs(parts, plan, episodes, rows).numpy()
@@ -170,7 +171,5 @@ def test_the_target_of_an_attempt_that_was_followed_is_what_the_next_one_is_wort
 
 
 def _run(episodes, recipe, models):
-    from memento_memory.learning.training import _fresh, _trainable
-
-    start = _fresh(episodes, episodes.known, recipe, NETWORK, 0)
-    return _Run(episodes, recipe, 0, _plan(episodes, episodes.known, models, start, NETWORK), _trainable(start))
+    start = fresh(episodes, episodes.known, recipe, NETWORK, 0)
+    return _Run(episodes, recipe, 0, plan_of(episodes, episodes.known, models, start, NETWORK), trainable(start))

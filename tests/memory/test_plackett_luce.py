@@ -95,8 +95,9 @@ def test_a_slate_that_breaks_the_rules_has_no_probability():
 def test_hold_out_and_exploration_leave_a_distribution(logits, explore, holdout, pick):
     slates = every_slate(len(logits), 2)
     greedy = slates[pick % len(slates)]
+    similar, shares = slates[pick // 2 % len(slates)], {"explore": explore, "holdout": holdout}
     sampled = [(s, log_probability(logits, 0, s, 2)) for s in slates]
     total = sum(
-        math.exp(mixed(p, is_greedy=s == greedy, is_void=not s, explore=explore, holdout=holdout)) for s, p in sampled
+        math.exp(mixed(p, is_greedy=s == greedy, is_void=not s, is_similar=s == similar, **shares)) for s, p in sampled
     )
     assert total == pytest.approx(1)

@@ -96,6 +96,10 @@ def curate(
 def _inspect(
     database: Database, now: float, namespaces: Sequence[str], everything: bool, dry_run: bool, copy: CodeCopy | None
 ) -> list[Action]:
+    if everything and copy is None:
+        from memento_memory.store.codes import CodeCopy
+
+        copy = CodeCopy()
     with database.reading() as db:
         mark = Mark() if everything else _mark(db)
     done: list[Action] = []
@@ -133,13 +137,15 @@ def _evictions(database: Database, namespace: str, bounds: Bounds, taken: set[in
     with database.reading() as db:
         if not holding.exceeds(db, namespace, bounds):
             return []
-        keys, held = holding.read(db, namespace, bounds.cases)
+        keys, held = holding.read(db, namespace, bounds.cases, without=taken)
+        if not any(bounds.excess(held)):
+            return []
         gone = evict(held, holding.neighbours(db, namespace, keys), _below(bounds))
         found = cases.by_keys(db, [keys[eviction.row] for eviction in gone])
     proposed = []
     for eviction in gone:
         key = keys[eviction.row]
-        if key in found and key not in taken:
+        if key in found:
             proposed.append(_action(Kind.EVICT, key, found[key], why_evicted(eviction)))
     return proposed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import apsw
@@ -18,8 +18,8 @@ _LONGEST = 200_000  # episodes looked back upon
 _BLOCK = 2_048  # vectors compared at a time
 _SIZE = (
     "octet_length(task) + octet_length(context) + octet_length(state) + octet_length(plan) + octet_length(notes)"
-    " + coalesce((SELECT octet_length(embedding) + coalesce(octet_length(plan_embedding), 0)"
-    " FROM case_vectors WHERE case_key = cases.key), 0)"
+    " + coalesce((SELECT octet_length(embedding) FROM case_vectors WHERE case_key = cases.key), 0)"
+    " + coalesce((SELECT octet_length(embedding) FROM plan_vectors WHERE case_key = cases.key), 0)"
 )
 
 
@@ -33,11 +33,14 @@ def exceeds(db: apsw.Connection, namespace: str, bounds: Bounds) -> bool:
     )
 
 
-def read(db: apsw.Connection, namespace: str, room: int | None) -> tuple[list[int], Holding]:
+def read(
+    db: apsw.Connection, namespace: str, room: int | None, *, without: Collection[int] = ()
+) -> tuple[list[int], Holding]:
     """Row keys of the active cases of a namespace, and what is known of their use.
 
     Args:
         room: the number of cases there is room for, which sets the half-life of a use; None is as many as there are.
+        without: row keys of cases to leave out.
     """
     rows = fetch_all(
         db,
@@ -45,6 +48,7 @@ def read(db: apsw.Connection, namespace: str, room: int | None) -> tuple[list[in
         " FROM cases WHERE forgotten_at IS NULL AND namespace = ? ORDER BY key",
         (namespace,),
     )
+    rows = [row for row in rows if row[0] not in without]
     if not rows:
         nothing = np.zeros(0)
         return [], Holding(nothing, nothing, nothing > 0, nothing, nothing > 0, nothing.astype(np.int64))

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 ALIKE_TASK = 0.75  # cosine of two states from which a neighbour says anything
 ALIKE_PLAN = 0.5  # agreement of two plans (squared Jaccard index of their words) from which it does
 _FEWEST = 3  # neighbours
-_MOST_DOUBT = 0.15  # mean chance of what is claimed, by the neighbours
+_MOST_DOUBT = 0.2  # mean chance of what is claimed, by the neighbours
 _OUTWEIGHED = 2.0  # times the case's own evidence that theirs must be
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Result, Task
+from memento_memory.decision import Decision
 from memento_memory.selection.credit import credit
-from memento_memory.selection.decision import Decision
 from memento_memory.selection.prior import log_prior
 from memento_memory.text import normalised
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from memento_memory.learning.dataset import Episodes, Flags, Floats, gather, with_vectors
 from memento_memory.learning.recipe import Recipe
-from memento_memory.online import _generation as generation
+from memento_memory.online import generation as generation
 from memento_memory.selection.features import PAIR
 from memento_memory.selection.lastlayer import LastLayer, Site
 from memento_memory.selection.network import Network

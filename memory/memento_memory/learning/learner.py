@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import numpy as np
 
+from memento_memory.learning import attempts, checkpoint
 from memento_memory.learning.calibration import Observed, calibrated, cross_entropy, expected_error
 from memento_memory.learning.dataset import Episodes, Flags, Split, split
 from memento_memory.learning.errors import NotEnoughError
@@ -35,7 +36,6 @@ Progress = Callable[[str, int, int], None]
 
 _TASKS = 20  # with known outcomes, that is: four folds and a hold-out of fewer tell nothing
 _TRIES = 3
-_RESUMED_WITHIN_S = 86_400.0
 _log = logging.getLogger(__name__)
 
 
@@ -94,17 +94,22 @@ def learn(
     """
     tell = progress or (lambda stage, done, total: None)
     with held(database, clock=clock) as lease:
-        marker = _marker(database.path)
+        marker = checkpoint.of(database.path)
         tell("reading the log", 0, 1)
+        with database.writing() as db:
+            attempts.begin(db)
         with database.reading() as db:
-            episodes = read(db, recipe, until=_until(marker, clock()))
+            episodes = read(db, recipe, until=checkpoint.log_until(marker, clock()))
             before = versions.in_force(db)
-        check(episodes, recipe, force=force)
-        candidate = build(episodes, before, recipe, seed=seed, checkpoint=marker, tell=_renewing(tell, lease))
+        try:
+            check(episodes, recipe, force=force)
+        except NotEnoughError:
+            _ended(database, marker)
+            raise
+        candidate = build(episodes, before, recipe, seed=seed, saved_as=marker, tell=_renewing(tell, lease))
         tell("storing", 0, 1)
         result = _store(database, lease, candidate, recipe, clock)
-        for file in (marker, _until_file(marker)):
-            file.unlink(missing_ok=True)
+        _ended(database, marker)
     return result
 
 
@@ -131,7 +136,7 @@ def build(
     recipe: Recipe,
     *,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    saved_as: Path | None = None,
     tell: Progress = lambda stage, done, total: None,
 ) -> Candidate:
     """Train, calibrate and judge; nothing is stored."""
@@ -146,7 +151,7 @@ def build(
         recipe,
         at=NETWORK,
         seed=seed,
-        checkpoint=checkpoint,
+        saved_as=saved_as,
         tick=lambda done, total: tell("training", done, total),
     )
     tell("judging", 0, 1)
@@ -265,32 +270,16 @@ def _log_state(db: apsw.Connection) -> tuple[Any, ...] | None:
     return fetch_one(db, sql)
 
 
+def _ended(database: Database, marker: Path) -> None:
+    """Leave nothing to go on from."""
+    with database.writing() as db:
+        attempts.finish(db)
+    checkpoint.remove(marker)
+
+
 def _renewing(tell: Progress, lease: Lease) -> Progress:
     def both(stage: str, done: int, total: int) -> None:
         lease.renew()
         tell(stage, done, total)
 
     return both
-
-
-def _marker(bank: Path) -> Path:
-    return bank.with_name(bank.name + ".learning")
-
-
-def _until_file(marker: Path) -> Path:
-    return marker.with_name(marker.name + ".since")
-
-
-def _until(marker: Path, now: float) -> float:
-    """When the run that was interrupted began; the log as it was then is what it learns from. Else now."""
-    file = _until_file(marker)
-    if marker.exists() and file.exists():
-        try:
-            since = float(file.read_text(encoding="ascii"))
-        except ValueError:
-            _log.warning("%s cannot be read; training starts anew", file)
-        else:
-            if 0 <= now - since < _RESUMED_WITHIN_S:
-                return since
-    file.write_text(repr(now), encoding="ascii")
-    return now

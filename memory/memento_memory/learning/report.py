@@ -12,10 +12,10 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.decision import Arm
 from memento_memory.learning.offpolicy import Findings, judge
 from memento_memory.learning.targets import GREEDY, SIMILARITY, TargetPolicy, named
 from memento_memory.selection.credit import credit, slate_row
-from memento_memory.selection.decision import Arm
 from memento_memory.selection.evaluation import Estimate
 from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.value import sigmoid

@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.decision import Arm, Decision
 from memento_memory.learning.targets import (
     Examples,
     Scores,
     TargetPolicy,
     best,
+    learned,
     log_chance,
     logits_of,
     pool_of,
+    similar,
     slates,
 )
 from memento_memory.selection.credit import slate_row
-from memento_memory.selection.decision import Arm, Decision
 from memento_memory.selection.plackett_luce import log_probability, mixed
 from memento_memory.store.decisions import Logged
 from memento_memory.text import normalised
@@ -127,10 +129,11 @@ def read(log: Iterable[Logged], targets: Sequence[TargetPolicy], *, seed: int = 
 
 def chance_of_shown(decision: Decision) -> float:
     """Log-probability of the examples in any order, given that the episode was not held out."""
-    learned = Scores(decision.candidates.value, decision.void_value)
-    drawn = log_chance(decision, replace(learned, alpha=decision.alpha)) if decision.explore else -np.inf
-    is_greedy = decision.arm is Arm.GREEDY or set(best(decision, learned)) == set(decision.drawn)
-    return mixed(drawn, is_greedy=is_greedy, is_void=False, explore=decision.explore, holdout=0.0)
+    drawn = log_chance(decision, learned(decision, decision.alpha)) if decision.explore else -np.inf
+    is_greedy = set(decision.best) == set(decision.drawn)
+    is_similar = set(best(decision, similar(decision))) == set(decision.drawn)
+    explore = decision.explore
+    return mixed(drawn, is_greedy=is_greedy, is_void=False, explore=explore, holdout=0.0, is_similar=is_similar)
 
 
 def weight_while_exploring(decision: Decision, scores: Scores, slate: Examples) -> float:
@@ -144,15 +147,18 @@ def weight_while_exploring(decision: Decision, scores: Scores, slate: Examples) 
 
 def _agrees(decision: Decision, logged: float) -> bool:
     """Whether the logged propensity is the one its settings give: a log that lies about it misleads every estimate."""
-    learned = Scores(decision.candidates.value, decision.void_value)
     drawn = -np.inf
     if decision.explore:
-        logits, void = logits_of(decision, learned.values, learned.void, decision.alpha)
+        logits, void = logits_of(decision, decision.candidates.value, decision.void_value, decision.alpha)
         chosen, left = decision.drawn[decision.forced :], max(decision.k - decision.forced, 0)
         drawn = log_probability(logits, void, chosen, left, pool_of(decision).allows)
-    is_greedy = decision.arm is Arm.GREEDY or best(decision, learned) == decision.drawn
+    is_greedy = decision.best == decision.drawn
+    is_similar = best(decision, similar(decision)) == decision.drawn
     shares = {"explore": decision.explore, "holdout": decision.holdout}
-    either = [mixed(drawn, is_greedy=is_greedy, is_void=void, **shares) for void in {False, not decision.drawn}]
+    either = [
+        mixed(drawn, is_greedy=is_greedy, is_void=void, is_similar=is_similar, **shares)
+        for void in {False, not decision.drawn}
+    ]
     return any(abs(each - logged) <= _ROUNDING for each in either)
 
 

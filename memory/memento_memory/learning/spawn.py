@@ -11,9 +11,9 @@ from pathlib import Path
 
 import apsw
 
+from memento_memory.learning.attempts import known, last
 from memento_memory.learning.lease import holding
 from memento_memory.learning.recipe import DEFAULT
-from memento_memory.store.query import fetch_number
 
 _MODULE = "memento_memory.learning"
 _NEW_AT_LEAST = 100
@@ -22,29 +22,15 @@ _log = logging.getLogger(__name__)
 
 
 def is_due(db: apsw.Connection) -> bool:
-    """Whether enough outcomes came in since the last training, and none is under way; well under a millisecond."""
+    """Whether enough outcomes came in since the last training, or it was interrupted, and none is under way."""
     enough = wanted(db)
-    return known(db, enough) >= enough and not holding(db, time.time())
+    return (last(db).may_go_on or known(db, enough) >= enough) and not holding(db, time.time())
 
 
 def wanted(db: apsw.Connection) -> int:
     """How many episodes with known outcomes start the next training."""
-    before = trained_on(db)
+    before = last(db).known
     return max(DEFAULT.least, before + max(_NEW_AT_LEAST, round(_NEW_SHARE * before))) if before else DEFAULT.least
-
-
-def trained_on(db: apsw.Connection) -> int:
-    """How many episodes with known outcomes there were at the last training; 0 if there was none."""
-    return fetch_number(db, "SELECT coalesce(max(json_extract(report, '$.known')), 0) FROM value_models")
-
-
-def known(db: apsw.Connection, limit: int = -1) -> int:
-    """How many episodes with a decision have a known outcome; stops counting at `limit`."""
-    sql = (
-        "SELECT count(*) FROM (SELECT 1 FROM decisions JOIN episodes ON key = episode_key"
-        " WHERE reward IS NOT NULL LIMIT ?)"
-    )
-    return fetch_number(db, sql, (limit,))
 
 
 def start(bank: Path) -> subprocess.Popen[bytes] | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memento_memory.errors import InputError
+from memento_memory.learning.attempts import known, last
 from memento_memory.learning.lease import held, holding
-from memento_memory.learning.spawn import known, trained_on, wanted
+from memento_memory.learning.spawn import wanted
 from memento_memory.store import versions
 from memento_memory.store.database import Database
 
@@ -45,7 +46,7 @@ def status(database: Database) -> Status:
             versions.in_force(db),
             versions.all_(db),
             known(db),
-            trained_on(db),
+            last(db).known,
             wanted(db),
             holding(db, time.time()),
         )

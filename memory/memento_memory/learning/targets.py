@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.decision import Decision
 from memento_memory.errors import InputError
 from memento_memory.selection.credit import case_rows
-from memento_memory.selection.decision import Decision
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.plackett_luce import Quotas, sample, set_log_probability
 from memento_memory.selection.policy import Pool, softmax_logits
@@ -34,11 +34,13 @@ class Scores:
         values: of the candidates, shape (n,).
         void: of showing none.
         alpha: temperature of the softmax it draws from; None takes the best while they are worth more than none.
+        best: the best examples, where they are known; else they follow from the values.
     """
 
     values: Floats
     void: float
     alpha: float | None = None
+    best: Examples | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,12 @@ def named(name: str, version: Callable[[int], Version]) -> TargetPolicy:
     """
     kind, _, number = name.partition(":")
     if name == GREEDY:
-        return TargetPolicy(GREEDY, "the highest learned values first", lambda it: _learned(it.decision))
+        return TargetPolicy(GREEDY, "the highest learned values first", lambda it: learned(it.decision))
     if name == SIMILARITY:
-        return TargetPolicy(SIMILARITY, "the most similar tasks first", lambda it: _similar(it.decision))
+        return TargetPolicy(SIMILARITY, "the most similar tasks first", lambda it: similar(it.decision))
     if kind == "softmax" and (alpha := _positive(number)):
         words = f"drawn by learned values at temperature {alpha:g}"
-        return TargetPolicy(name, words, lambda it: _learned(it.decision, alpha))
+        return TargetPolicy(name, words, lambda it: learned(it.decision, alpha))
     if kind == "version" and number.isdigit():
         found = version(int(number))
         words = f"the highest values of version {number} first"
@@ -92,8 +94,15 @@ def logits_of(decision: Decision, values: Floats, void: float, alpha: float) -> 
     return softmax_logits(decision.candidates.similarity, decision.threshold, values, void, alpha)
 
 
+def similar(decision: Decision) -> Scores:
+    """By similarity alone."""
+    return Scores(decision.candidates.similarity, decision.threshold)
+
+
 def best(decision: Decision, scores: Scores) -> Examples:
     """The examples that greedy selection shows under some values: the highest first, while they exceed the void's."""
+    if scores.best is not None:
+        return scores.best
     pool, chosen = pool_of(decision), list[int]()
     left = max(decision.k - decision.forced, 0)
     for i in np.argsort(-scores.values, kind="stable").tolist():
@@ -123,20 +132,16 @@ def slates(decision: Decision, scores: Scores, rng: np.random.Generator, count: 
     return [(*pool.forced, *sample(logits, void, left, rng, pool.allows)) for _ in range(count)]
 
 
-def _learned(decision: Decision, alpha: float | None = None) -> Scores:
+def learned(decision: Decision, alpha: float | None = None) -> Scores:
     """By the values as they had been learned when the decision was made: no outcome judges what it taught itself."""
-    return Scores(decision.candidates.value, decision.void_value, alpha)
-
-
-def _similar(decision: Decision) -> Scores:
-    return Scores(decision.candidates.similarity, decision.threshold)
+    return Scores(decision.candidates.value, decision.void_value, alpha, decision.best)
 
 
 def _of_version(logged: Logged, version: Version) -> Scores | None:
     """By the values of one version, on the episodes since it was made; by what it was then, where it was in force."""
     decision = logged.decision
     if decision.version == version.version:
-        return _learned(decision)
+        return learned(decision)
     is_known = version.network is None and decision.candidates.schema == version.schema
     if not is_known or logged.created_at < version.created_at:
         return None

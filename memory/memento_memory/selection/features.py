@@ -33,11 +33,12 @@ class Feature:
 
 
 TASK = (
-    Feature("bias", "tasks like this succeed", "tasks like this fail", 0.0, 1.0),
+    Feature("bias", "tasks like this succeed", "tasks like this fail", 0.0, 2.0),
     Feature("solved", "tasks near this one were solved", "tasks near this one failed", 0.0, 0.3),
+    Feature("unsolved", "this task failed without a case", "this task never failed without a case", -1.0, 0.3),
 )
 PAIR = (
-    Feature("shown", "cases help here", "cases do not help here", 0.0, 1.5),
+    Feature("shown", "cases help here", "cases do not help here", 0.0, 0.5),
     Feature("similarity", "its task is like this one", "its task is unlike this one", 0.4, 0.2),
     Feature("nearest", "a task like this one is known", "no task like this one is known", 0.0, 0.5),
     Feature("expected", "its plan is what such tasks need", "its plan is not what such tasks need", 0.0, 0.3),
@@ -50,7 +51,9 @@ PAIR = (
     Feature("unasked", "its task asks for other things too", "its task asks for nothing else", 0.0, 0.1),
     Feature("length", "the tasks differ in length", "the tasks are of a length", 0.0, 0.1),
     Feature("record", "its outcomes are good and well proven", "its outcomes are bad or weakly proven", 0.7, 0.2),
-    Feature("neighbours", "it helped with tasks like this", "it failed with tasks like this", 0.7, 0.3),
+    Feature("neighbours", "it helped with tasks like this", "it failed with tasks like this", 0.5, 0.3),
+    Feature("needed", "without a case this task failed", "without a case this task never failed", 0.5, 0.3),
+    Feature("tried", "cases failed with this task", "no case failed with this task", -1.0, 0.3),
     Feature("used", "it was used when shown", "it was shown and not used", 0.0, 0.2),
     Feature("steps", "its plan is long", "its plan is short", 0.0, 0.1),
     Feature("tools", "it needs tools that are not at hand", "its tools are at hand", 0.0, 0.2),
@@ -60,13 +63,15 @@ PAIR = (
 
 _ONE_SUCCESS = np.log(2.0)  # log-odds of the Beta posterior of one proven success
 _NEIGHBOURHOOD = 0.2  # the step in similarity over which a candidate counts e times less
+_SAME = 0.03  # the same for what became of a case: on real tasks a success with a task merely near says little
+_UNKNOWN, _KNOWN = 0.8, 0.95  # shares of a task that the bank spans: nothing is expected, and all that can be
 _MONTH = 30 * 86_400.0
 
 
 def task_features(sight: Sight) -> Floats:
     """psi(s), shape (m,); the first is 1."""
     good = np.array([case.result.reward or 0.0 for case in sight.cases], np.float64)
-    return np.array([1.0, float(_nearness(sight) @ (good - 1))])
+    return np.array([1.0, float(_nearness(sight) @ (good - 1)), np.log1p(sight.failed_alone)])
 
 
 def pair_features(sight: Sight) -> Floats:
@@ -93,6 +98,8 @@ def pair_features(sight: Sight) -> Floats:
         "length": length,
         "record": record,
         "neighbours": neighbours,
+        "needed": np.full(n, np.log1p(sight.failed_alone)),
+        "tried": np.full(n, np.log1p(sight.failed_shown)),
         "used": used,
         "steps": np.array([np.log2(1 + len(case.plan.subtasks)) - 1 for case in sight.cases]),
         "tools": np.array([_missing_tools(sight.tools, case) for case in sight.cases]),
@@ -123,7 +130,9 @@ def _plans(sight: Sight) -> tuple[Floats, Floats, Floats]:
     at_hand = (share / share.sum()) @ np.where(known[:, None], plans, 0.0)
     expected = _alike(plans, sight.expected.plan, sight.expected.usual)
     apart = _alike(plans, sight.expected.plan, at_hand)
-    return np.nan_to_num((expected - 0.6) / 0.2), np.nan_to_num(apart / 0.3), moved
+    # Of kinds of task that are new to the bank, the expectation says nothing; on real tasks it did harm there.
+    sure = min(max((sight.expected.known - _UNKNOWN) / (_KNOWN - _UNKNOWN), 0.0), 1.0)
+    return sure * np.nan_to_num((expected - 0.6) / 0.2), sure * np.nan_to_num(apart / 0.3), moved
 
 
 def _alike(plans: Floats, wanted: Floats, centre: Floats) -> Floats:
@@ -161,7 +170,7 @@ def _experience(sight: Sight) -> list[Floats]:
     shown = np.array([case.shown for case in sight.cases], np.float64)
     used = np.array([case.used for case in sight.cases], np.float64)
     record = np.log((1 + won) / (1 + lost))
-    near = episodic(sight.history, won, lost).mean
+    near = episodic(sight.history, won, lost, bandwidth=_SAME).mean
     return [record - _ONE_SUCCESS, np.log(near / (1 - near)) - record, (used - 0.5 * shown) / (2 + shown)]
 
 

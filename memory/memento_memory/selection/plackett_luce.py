@@ -149,18 +149,31 @@ def _by_size(count: int) -> tuple[int, ...]:
     )
 
 
-def mixed(log_sampled: float, *, is_greedy: bool, is_void: bool, explore: float, holdout: float) -> float:
+def mixed(
+    log_sampled: float, *, is_greedy: bool, is_void: bool, explore: float, holdout: float, is_similar: bool = False
+) -> float:
     """Log-propensity of a slate under hold-out, exploration and greedy selection together, at most 0.
 
-    With probability `holdout` no case is shown; otherwise with probability `explore` the slate is drawn, and in all
-    other episodes it is the greedy one. What counts is how likely the slate was, not which of the three made it.
+    With probability `holdout` no case is shown; otherwise with probability `explore` the slate explores (see
+    `exploring`), and in all other episodes it is the greedy one. What counts is how likely the slate was, not which of
+    these made it.
 
     Args:
         log_sampled: its log-probability when drawn.
-        is_greedy: whether it equals the greedy slate.
+        is_greedy, is_similar: whether it equals the greedy slate, and that of the most similar cases.
         is_void: whether it is empty.
         explore, holdout: shares in [0, 1].
     """
-    chosen = explore * math.exp(log_sampled) + (1 - explore) * is_greedy
+    drawn, similar = exploring(explore)
+    chosen = drawn * math.exp(log_sampled) + similar * is_similar + (1 - explore) * is_greedy
     probability = holdout * is_void + (1 - holdout) * chosen
     return min(math.log(probability), 0.0) if probability > 0 else -math.inf
+
+
+def exploring(explore: float) -> tuple[float, float]:
+    """Shares of the episodes whose slate is drawn, and that show the most similar cases: half of the exploration each.
+
+    Without the second, a slate of several cases that similarity would have shown hardly ever comes up, and what it
+    would have earned could never be told. Where all is drawn, that is the policy itself, and no exploration.
+    """
+    return (1.0, 0.0) if explore == 1 else (explore / 2, explore / 2)

@@ -12,15 +12,15 @@ it without replacement, `thompson` is greedy under values drawn from their poste
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.decision import Arm
 from memento_memory.errors import InputError
-from memento_memory.selection.decision import Arm
-from memento_memory.selection.plackett_luce import Allows, draw, log_probability, mixed
+from memento_memory.selection.plackett_luce import Allows, draw, exploring, log_probability, mixed
 from memento_memory.selection.prior import log_prior
 from memento_memory.selection.value import QFunction, Values
 
@@ -45,10 +45,13 @@ class Policy:
 
     Attributes:
         alpha: temperature of the softmax, above 0; small values trust Q, large ones similarity.
-        explore: share of episodes whose slate is drawn from the softmax, in [0, 1].
+        explore: share of episodes, in [0, 1], whose slate is drawn from the softmax or, half of the time, holds the
+            most similar cases; 1 draws always.
         holdout: share of episodes in which nothing is shown, in [0, 1), to learn whether memory helps at all.
-        caution: how many standard deviations the advantage of a case must be above 0 to be shown, at least 0. A reader
-            who judges the cases needs none; where the draft is carried out unread, 1 keeps bad neighbours away.
+        caution: how many standard deviations the advantage of a case must be above 0 to be shown, at least 0. Readers
+            who judge the cases need none: then a case that similarity would show is withheld only where outcomes say
+            that it does not help, beyond one standard deviation. Where drafts are carried out unread, 1 keeps bad
+            neighbours away.
 
     Raises:
         InputError: if a number is out of its range.
@@ -112,11 +115,13 @@ class Choice:
 
     Attributes:
         drawn: indices of the examples in order, the forced ones first.
+        best: those that are worth the most, likewise, whether they were chosen or not.
         log_propensity: of this slate under all arms together, at most 0; None where the policy cannot tell.
     """
 
     arm: Arm
     drawn: tuple[int, ...]
+    best: tuple[int, ...]
     log_propensity: float | None
 
 
@@ -143,24 +148,27 @@ def choose_examples(
     ranked = q.sampled(values, rng) if policy.name is PolicyName.THOMPSON else values
     best = greedy(ranked, left, pool.allows, policy.caution)
     logits, void = softmax_logits(pool.similarity, threshold, values.mean, values.void, policy.alpha)
+    similar = greedy(_by_similarity(values, pool.similarity - threshold), left, pool.allows)
     share = policy.drawn_share
     if rng.random() < policy.holdout:
         arm, chosen = Arm.HELD_OUT, []
     elif rng.random() < share:
-        arm, chosen = Arm.DRAWN, draw(logits, void, left, rng, pool.allows)[0]
+        is_drawn = rng.random() < exploring(share)[0] / share
+        arm, chosen = Arm.DRAWN, draw(logits, void, left, rng, pool.allows)[0] if is_drawn else similar
     else:
         arm, chosen = Arm.GREEDY, best
     if arm is Arm.HELD_OUT:
         nothing_else = not pool.forced and not warned
         sampled = log_probability(logits, void, [], left, pool.allows) if nothing_else else -np.inf
-        is_greedy = nothing_else and not best
+        is_greedy, is_similar = nothing_else and not best, nothing_else and not similar
     else:
         sampled = log_probability(logits, void, chosen, left, pool.allows) if share else -np.inf
-        is_greedy = chosen == best
+        is_greedy, is_similar = chosen == best, chosen == similar
     drawn = () if arm is Arm.HELD_OUT else (*pool.forced, *chosen)
     is_void = not drawn and (arm is Arm.HELD_OUT or not warned)
-    propensity = mixed(sampled, is_greedy=is_greedy, is_void=is_void, explore=share, holdout=policy.holdout)
-    return Choice(arm, drawn, None if policy.name is PolicyName.THOMPSON else propensity)
+    shares = {"explore": share, "holdout": policy.holdout}
+    propensity = mixed(sampled, is_greedy=is_greedy, is_void=is_void, is_similar=is_similar, **shares)
+    return Choice(arm, drawn, (*pool.forced, *best), None if policy.name is PolicyName.THOMPSON else propensity)
 
 
 def greedy(values: Values, k: int, allows: Allows, caution: float = 0.0) -> list[int]:
@@ -170,12 +178,19 @@ def greedy(values: Values, k: int, allows: Allows, caution: float = 0.0) -> list
     """
     chosen: list[int] = []
     worth = values.advantage - caution * values.doubt > 0
+    if not caution:
+        worth |= (values.at_first > 0) & (values.advantage + values.doubt > 0)
     for i in np.argsort(-values.advantage, kind="stable").tolist():
         if len(chosen) == k:
             break
         if worth[i] and allows(chosen, i):
             chosen.append(i)
     return chosen
+
+
+def _by_similarity(values: Values, over_threshold: Floats) -> Values:
+    """Values whose advantage is what similarity says, without doubt."""
+    return replace(values, advantage=over_threshold, doubt=np.zeros_like(over_threshold))
 
 
 def softmax_logits(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Case, Outcome, Shown, Slate
-from memento_memory.selection.decision import Arm, Candidates, Decision
+from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.selection.policy import Choice, Policy, Pool, choose_examples, greedy, numbered
 from memento_memory.selection.prior import log_prior
 from memento_memory.selection.sight import Sight
@@ -157,6 +157,7 @@ def _of(values: Values, rows: Sequence[int]) -> Values:
         values.high[at],
         values.advantage[at],
         values.doubt[at],
+        values.at_first[at],
         values.void,
         values.pair[at],
         values.task,
@@ -185,6 +186,7 @@ def _decision(
         sight.threshold,
         values.void,
         choice.drawn,
+        choice.best,
         0 if choice.arm is Arm.HELD_OUT else len(pool.forced),
         Candidates(
             SCHEMA,

@@ -39,6 +39,7 @@ class Values:
         mean: Q(s, c) in [0, 1], shape (n,).
         low, high: its 95 % interval.
         advantage, doubt: A(s, c), what showing the case adds to the logit of success, and its standard deviation, (n,).
+        at_first: the advantage that was believed in before any outcome, (n,).
         void: Q of showing none, in [0, 1].
         pair, task: phi(s, c), shape (n, d), and psi(s), shape (m,).
         weights: of the last layer, shape (m + d,).
@@ -49,6 +50,7 @@ class Values:
     high: Floats
     advantage: Floats
     doubt: Floats
+    at_first: Floats
     void: float
     pair: Floats
     task: Floats
@@ -96,6 +98,7 @@ class QFunction:
             sigmoid(centre + spread),
             pair @ weights[m:],
             np.sqrt(np.maximum(((pair @ self.layer.covariance[m:, m:]) * pair).sum(1), 0)),
+            pair @ self.layer.prior_mean[m:],
             chance(float(task @ weights[:m])),
             pair,
             task,

@@ -11,82 +11,18 @@ from memento_memory.selection.lexical import words
 
 _READ = 4_000  # characters of a text that are looked at
 _PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_FILLER = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "for",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "just",
-        "me",
-        "may",
-        "might",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "please",
-        "shall",
-        "she",
-        "should",
-        "so",
-        "that",
-        "the",
-        "their",
-        "them",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
-)
+_FILLER = """
+    a an and are as at be been by can could did do does for had has have he her his i in is it its just me may might
+    my of on or our please shall she should so that the their them there these they this those to us was we were what
+    when where which who whom whose will with would you your
+"""
+_FILLERS = frozenset(_FILLER.split())
 
 
 @lru_cache(maxsize=16_384)
 def told(task: Task) -> frozenset[str]:
     """The distinct words of a task's state that tell something, plurals as singulars."""
-    return frozenset(_singular(word) for word in words(task.state[:_READ]) if word not in _FILLER)
+    return frozenset(_singular(word) for word in words(task.state[:_READ]) if word not in _FILLERS)
 
 
 @lru_cache(maxsize=16_384)

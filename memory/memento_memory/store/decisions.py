@@ -12,7 +12,7 @@ import apsw
 import numpy as np
 
 from memento_memory.case import Evidence, Outcome, Result, Task
-from memento_memory.selection.decision import Arm, Candidates, Decision
+from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.selection.episodic import History
 from memento_memory.selection.lastlayer import Site
 from memento_memory.store.query import fetch_all, fetch_one
@@ -176,14 +176,15 @@ def _flag(used: int | None) -> bool | None:
 
 
 def _packed(decision: Decision) -> bytes:
-    head = struct.pack(f"<h{len(decision.drawn)}h", len(decision.drawn), *decision.drawn)
+    drawn, best = decision.drawn, decision.best
+    head = struct.pack(f"<2h{len(drawn) + len(best)}h", len(drawn), len(best), *drawn, *best)
     return head + decision.candidates.to_bytes()
 
 
 def _decision(row: Sequence[Any]) -> Decision:
     version, arm, k, alpha, explore, holdout, log_propensity, threshold, void_value, forced, vector, blob = row
-    (shown,) = struct.unpack_from("<h", blob)
-    drawn = struct.unpack_from(f"<{shown}h", blob, 2)
+    shown, most = struct.unpack_from("<2h", blob)
+    indices = struct.unpack_from(f"<{shown + most}h", blob, 4)
     return Decision(
         version,
         Arm(arm),
@@ -194,8 +195,9 @@ def _decision(row: Sequence[Any]) -> Decision:
         log_propensity,
         threshold,
         void_value,
-        drawn,
+        indices[:shown],
+        indices[shown:],
         forced,
-        Candidates.from_bytes(blob[2 + 2 * shown :]),
+        Candidates.from_bytes(blob[4 + 2 * len(indices) :]),
         np.frombuffer(vector, "<f2").astype(np.float32),
     )

@@ -97,15 +97,21 @@ def put(db: apsw.Connection, case_key: int, vector: Vector, plan: Vector | None 
     A plan whose vector is not at hand gets it from upkeep.
     """
     db.execute(
-        "INSERT OR IGNORE INTO case_vectors (case_key, namespace, embedding, plan_embedding)"
-        " SELECT key, namespace, ?, ? FROM cases WHERE key = ? AND forgotten_at IS NULL",
-        (vector.tobytes(), None if plan is None else plan.tobytes(), case_key),
+        "INSERT OR IGNORE INTO case_vectors (case_key, namespace, embedding)"
+        " SELECT key, namespace, ? FROM cases WHERE key = ? AND forgotten_at IS NULL",
+        (vector.tobytes(), case_key),
     )
+    if plan is not None:
+        put_plan(db, case_key, plan)
 
 
 def put_plan(db: apsw.Connection, case_key: int, plan: Vector) -> None:
     """Store the vector of a plan whose task has one."""
-    db.execute("UPDATE case_vectors SET plan_embedding = ? WHERE case_key = ?", (plan.tobytes(), case_key))
+    db.execute(
+        "INSERT OR IGNORE INTO plan_vectors (case_key, embedding)"
+        " SELECT case_key, ? FROM unembedded_plans WHERE case_key = ?",
+        (plan.tobytes(), case_key),
+    )
     db.execute("INSERT INTO vector_log (case_key) VALUES (?)", (case_key,))
 
 
@@ -117,12 +123,10 @@ def without_vector(db: apsw.Connection, limit: int) -> list[tuple[int, str, str]
 
 
 def without_plan(db: apsw.Connection, limit: int) -> list[tuple[int, str]]:
-    """Row key and plan of cases whose task has a vector and whose plan has none."""
-    sql = (
-        "SELECT case_key, plan FROM case_vectors INDEXED BY vectors_without_plan JOIN cases ON key = case_key"
-        " WHERE plan_embedding IS NULL ORDER BY case_key LIMIT ?"
+    """Row key and plan of cases whose task has a vector and whose plan waits for one."""
+    return fetch_all(
+        db, "SELECT key, plan FROM unembedded_plans JOIN cases ON key = case_key ORDER BY key LIMIT ?", (limit,)
     )
-    return fetch_all(db, sql, (limit,))
 
 
 def count_without(db: apsw.Connection) -> int:
@@ -198,8 +202,8 @@ def pairs_of(db: apsw.Connection, keys: Sequence[int]) -> tuple[Matrix, Matrix]:
     import numpy as np
 
     sql = (
-        "SELECT case_key, embedding, plan_embedding FROM case_vectors"
-        " WHERE case_key IN (SELECT value FROM json_each(?))"
+        "SELECT v.case_key, v.embedding, p.embedding FROM case_vectors v LEFT JOIN plan_vectors p USING (case_key)"
+        " WHERE v.case_key IN (SELECT value FROM json_each(?))"
     )
     rows = {key: pair for key, *pair in fetch_all(db, sql, (json.dumps(list(keys)),))}
     dimension = int(meta.get(db, "dimension") or 0)
@@ -218,10 +222,10 @@ def successes(db: apsw.Connection, namespace: str, limit: int, *, after: int = -
     """
     import numpy as np
 
-    newer = "" if after < 0 else " AND v.case_key IN (SELECT case_key FROM vector_log WHERE seq > ?)"
+    newer = "" if after < 0 else " AND case_key IN (SELECT case_key FROM vector_log WHERE seq > ?)"
     sql = (
-        "SELECT v.embedding, v.plan_embedding FROM case_vectors v JOIN cases c ON c.key = v.case_key WHERE v.namespace"
-        f" = ? AND c.outcome = 'success' AND v.plan_embedding IS NOT NULL{newer} ORDER BY v.case_key DESC LIMIT ?"
+        "SELECT v.embedding, p.embedding FROM case_vectors v JOIN plan_vectors p USING (case_key) JOIN cases c"
+        f" ON c.key = case_key WHERE v.namespace = ? AND c.outcome = 'success'{newer} ORDER BY case_key DESC LIMIT ?"
     )
     values = (namespace, limit) if after < 0 else (namespace, after, limit)
     dimension = int(meta.get(db, "dimension") or 0)

@@ -87,6 +87,11 @@ def _changed(out: Console, before: dict[str, Any], after: dict[str, Any]) -> Non
         if case["case_id"] not in known:
             role = "leads the slate" if case is after["cases"][0] else "is on the slate"
             out.print(f"  the {case['outcome']} recorded a moment ago {role}: {case['why']}", markup=False)
+    values = {case["case_id"]: case["value"] for case in before["cases"]}
+    for case in after["cases"]:
+        if abs(case["value"] - values.get(case["case_id"], case["value"])) >= 0.01:
+            was, now = values[case["case_id"]], case["value"]
+            out.print(f"  {case['case_id']} was worth {was:.2f} before these outcomes and is worth {now:.2f} now")
     dropped = known - {case["case_id"] for case in after["cases"]}
     if dropped:
         out.print(f"  {len(dropped)} of the cases shown before gave way to these", markup=False)

@@ -25,7 +25,7 @@ def planned(out: Console, result: dict[str, Any], *, most: int = 4) -> None:
     for case in result["cases"][:most]:
         colour = _COLOUR[case["outcome"]]
         out.print(f"  [{colour}]{case['outcome']}[/] {escape(case['task'])}")
-        _indented(out, f"{case['why']}; value {case['value']:.2f}", 10, style="dim")
+        _indented(out, case["why"], 10, style="dim")
     draft = result["draft_plan"]
     if draft is None:
         out.print(f"No draft: {escape(result['draft_reason'])}", style="yellow")

@@ -49,8 +49,22 @@ CREATE TABLE leases (
     expires_at REAL NOT NULL
 ) WITHOUT ROWID;
 
-ALTER TABLE case_vectors ADD COLUMN plan_embedding BLOB;  -- float32, unit length
-CREATE INDEX vectors_without_plan ON case_vectors (case_key) WHERE plan_embedding IS NULL;
+-- Apart from the tasks' vectors, which every dense search reads by the hundred.
+CREATE TABLE plan_vectors (
+    case_key  INTEGER PRIMARY KEY REFERENCES case_vectors (case_key) ON DELETE CASCADE,
+    embedding BLOB NOT NULL                     -- float32, unit length
+);
+-- Cases whose task has a vector and whose plan waits for one.
+CREATE TABLE unembedded_plans (
+    case_key INTEGER PRIMARY KEY REFERENCES case_vectors (case_key) ON DELETE CASCADE
+);
+INSERT INTO unembedded_plans SELECT case_key FROM case_vectors;
+CREATE TRIGGER plan_waits AFTER INSERT ON case_vectors BEGIN
+    INSERT INTO unembedded_plans (case_key) VALUES (new.case_key);
+END;
+CREATE TRIGGER plan_embedded AFTER INSERT ON plan_vectors BEGIN
+    DELETE FROM unembedded_plans WHERE case_key = new.case_key;
+END;
 
 -- What plan the successes of a namespace lead to expect: a regression from tasks to plans, as far as it was fitted.
 CREATE TABLE expectations (

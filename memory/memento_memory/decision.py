@@ -82,6 +82,7 @@ class Decision:
         threshold: the similarity at which a case is as good as none.
         void_value: Q of showing none, in [0, 1].
         drawn: indices of the candidates that were shown, in order.
+        best: those the value model found worth the most, in order.
         forced: how many of those, at the front, belong on the slate whatever the policy.
         vector: embedding of the task, shape (e,), empty where there is none.
     """
@@ -96,6 +97,7 @@ class Decision:
     threshold: float
     void_value: float
     drawn: tuple[int, ...]
+    best: tuple[int, ...]
     forced: int
     candidates: Candidates
     vector: Vectors
