@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.learning.data import Bank, Table, intercode
 
 from memento_memory.case import Evidence, Outcome, Result
-from memento_memory.learning.dataset import Episodes, gather, with_vectors
+from memento_memory.dataset import Episodes, gather, with_vectors
 from memento_memory.learning.learner import build
 from memento_memory.learning.recipe import Recipe
 from memento_memory.decision import Arm, Candidates, Decision

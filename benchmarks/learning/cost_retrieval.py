@@ -48,6 +48,7 @@ class SimilarityAlone(QFunction):
             high=mean,
             advantage=advantage,
             doubt=none,
+            at_first=advantage,
             void=chance(0.0),
             pair=np.zeros((len(mean), 0)),
             task=np.zeros(0),

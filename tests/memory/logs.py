@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memento_memory.case import Episode, Evidence, Outcome, Result, Slate, Task
 from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.embedding import ModelInfo
-from memento_memory.learning.dataset import Episodes, gather, with_vectors
+from memento_memory.dataset import Episodes, gather, with_vectors
 from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.value import SCHEMA
 from memento_memory.store import cases, episodes, vectors
@@ -70,7 +70,8 @@ def entry(
         schema, ids, np.array(similarity, float), np.full(n, 0.5), groups, groups, features, psi, np.zeros(M + D)
     )
     place = np.zeros(4, np.float32) if vector is None else vector
-    decision = Decision(0, Arm.GREEDY, 4, 0.1, 0.0, 0.0, 0.0, THRESHOLD, 0.5, tuple(shown), 0, candidates, place)
+    slate = tuple(shown)
+    decision = Decision(0, Arm.GREEDY, 4, 0.1, 0.0, 0.0, 0.0, THRESHOLD, 0.5, slate, slate, 0, candidates, place)
     result = None
     if reward is not None:
         outcome = Outcome.SUCCESS if reward >= 0.5 else Outcome.FAILURE

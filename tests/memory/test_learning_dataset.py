@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_memory.learning.dataset import SEEN, gather, rows_of, split
+from memento_memory.dataset import SEEN, gather, rows_of, split
 from memento_memory.selection.value import SCHEMA
 from memory.logs import SIMILARITY, D, M, entry, simulated
 

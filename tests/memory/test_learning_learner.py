@@ -13,10 +13,10 @@ import numpy as np
 import psutil
 import pytest
 
-from memento_memory import online
+from memento_memory import fitting, online
 from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.errors import InputError, NotFoundError
-from memento_memory.learning import fitting, spawn
+from memento_memory.learning import spawn
 from memento_memory.learning.errors import LearnerBusyError, NotEnoughError
 from memento_memory.learning.learner import learn
 from memento_memory.learning.lease import held

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memento_memory.learning.dataset import Episodes, Flags, Floats, Numbers
+from memento_memory.dataset import Episodes, Flags, Floats, Numbers
 from memento_memory.learning.recipe import Recipe
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.network import VIEWS, Network, has_vector, standardised

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.learning.calibration import cross_entropy
-from memento_memory.learning.dataset import Episodes
+from memento_memory.dataset import Episodes
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]

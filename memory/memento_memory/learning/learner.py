@@ -17,9 +17,9 @@ import numpy as np
 
 from memento_memory.learning import attempts, checkpoint
 from memento_memory.learning.calibration import Observed, calibrated, cross_entropy, expected_error
-from memento_memory.learning.dataset import Episodes, Flags, Split, split
+from memento_memory.dataset import Episodes, Flags, Split, split
 from memento_memory.learning.errors import NotEnoughError
-from memento_memory.learning.fitting import NETWORK, Fitted, fit, layer_of, put_in_force, read
+from memento_memory.fitting import NETWORK, Fitted, fit, layer_of, put_in_force, read
 from memento_memory.learning.gate import Opinion, Outcomes, Verdict, judge
 from memento_memory.learning.lease import Lease, held
 from memento_memory.learning.recipe import DEFAULT, Recipe
@@ -99,7 +99,7 @@ def learn(
         with database.writing() as db:
             attempts.begin(db)
         with database.reading() as db:
-            episodes = read(db, recipe, until=checkpoint.log_until(marker, clock()))
+            episodes = read(db, most=recipe.most, until=checkpoint.log_until(marker, clock()))
             before = versions.in_force(db)
         try:
             check(episodes, recipe, force=force)
@@ -253,7 +253,7 @@ def _fitted(db: apsw.Connection, candidate: Candidate, recipe: Recipe, now: floa
         report=candidate.report,
         created_at=now,
     )
-    return fit(db, version, recipe, until=now, honest=candidate.learned)
+    return fit(db, version, most=recipe.most, until=now, honest=candidate.learned)
 
 
 def _put(db: apsw.Connection, fitted: Fitted, candidate: Candidate) -> Result:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from memento_memory.fitting import MOST
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -26,7 +28,7 @@ class Recipe:
     """
 
     least: int = 200
-    most: int = 20_000
+    most: int = MOST
     holdout: float = 0.2
     members: int = 4
     rank: int = 16

@@ -64,7 +64,7 @@ def rollback(database: Database, version: int | None = None) -> Version:
         InputError: if it is in force already, or was made with other features.
         LearnerBusyError: if a learner is at work.
     """
-    from memento_memory.learning.fitting import fit, put_in_force
+    from memento_memory.fitting import fit, put_in_force
     from memento_memory.learning.recipe import DEFAULT
 
     with held(database) as lease, database.writing() as db:

@@ -42,7 +42,7 @@ from memento_memory.learning.committee import (
     plan_of,
     trainable,
 )
-from memento_memory.learning.dataset import Episodes, Flags, Floats, Numbers, rows_of
+from memento_memory.dataset import Episodes, Flags, Floats, Numbers, rows_of
 from memento_memory.learning.recipe import Recipe
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.network import Network

@@ -143,6 +143,11 @@ def put_learned(db: apsw.Connection, episode_key: int, learned: Learned | None) 
     db.execute("UPDATE decisions SET learned = ? WHERE episode_key = ?", (blob, episode_key))
 
 
+def forget_learned(db: apsw.Connection) -> None:
+    """Note that no outcome is in the value model in force."""
+    db.execute("UPDATE decisions SET learned = NULL WHERE learned IS NOT NULL")
+
+
 def history(db: apsw.Connection, case_keys: Sequence[int], vector: Vectors | None) -> History:
     """What became of these cases when they were shown before, newest first, at most 256 showings.
 

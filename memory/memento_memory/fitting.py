@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import apsw
 import numpy as np
 
-from memento_memory.learning.dataset import Episodes, Flags, Floats, gather, with_vectors
-from memento_memory.learning.recipe import Recipe
-from memento_memory.online import generation as generation
+from memento_memory.dataset import Episodes, Flags, Floats, gather, with_vectors
 from memento_memory.selection.features import PAIR
 from memento_memory.selection.lastlayer import LastLayer, Site
 from memento_memory.selection.network import Network
@@ -20,6 +19,7 @@ from memento_memory.store.decisions import Learned
 from memento_memory.store.versions import Version
 
 NETWORK = [feature.name for feature in PAIR].index("network")
+MOST = 20_000  # episodes, the newest, that are fitted to
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Fitted:
     sites: list[Site]
 
 
-def read(db: apsw.Connection, recipe: Recipe, *, until: float) -> Episodes:
+def read(db: apsw.Connection, *, most: int = MOST, until: float = math.inf) -> Episodes:
     """The newest part of a bank's log, as it was at a time in seconds since the epoch."""
-    episodes = gather(decisions.logged(db), SCHEMA, recipe.most, until=until)
+    episodes = gather(decisions.logged(db), SCHEMA, most, until=until)
     keys = cases.keys_of(db, episodes.case_ids)
     tasks, plans = vectors.pairs_of(db, [keys.get(case_id, -1) for case_id in episodes.case_ids])
     return with_vectors(episodes, tasks, plans)
@@ -52,23 +52,40 @@ def layer_of(prior: LastLayer, episodes: Episodes, chosen: Flags, column: Floats
     return prior.fitted(rows[chosen], episodes.reward[chosen], episodes.evidence[chosen])
 
 
-def fit(db: apsw.Connection, version: Version, recipe: Recipe, *, until: float, honest: Collection[int]) -> Fitted:
+def fit(
+    db: apsw.Connection,
+    version: Version,
+    *,
+    most: int = MOST,
+    until: float = math.inf,
+    honest: Collection[int] | None = None,
+) -> Fitted:
     """The version with its layers fitted to every outcome known at a time.
 
     Args:
         honest: row keys of the episodes its network was trained on; there only the member speaks that left them out.
+            Where none are given, any may be among them.
     """
-    episodes = read(db, recipe, until=until)
+    episodes = read(db, most=most, until=until)
     column = None
     if version.network is not None:
-        network = Network.from_bytes(version.network)
-        column = episodes.opinions(network, NETWORK, honest=np.isin(episodes.keys, list(honest)))
+        alone = np.ones(len(episodes.keys), np.bool_) if honest is None else np.isin(episodes.keys, list(honest))
+        column = episodes.opinions(Network.from_bytes(version.network), NETWORK, honest=alone)
     known = episodes.known
     rows, reward, weight = episodes.design(column, NETWORK)[known], episodes.reward[known], episodes.evidence[known]
     layer = fresh_layer().fitted(rows, reward, weight) if len(rows) else fresh_layer()
     reference = layer_of(similarity_layer(), episodes, known, None) if len(rows) else similarity_layer()
     fitted = replace(version, layer=layer, reference=reference)
     return Fitted(fitted, episodes.keys[known].tolist(), rows, sites(layer, rows, reward, weight))
+
+
+def refitted(db: apsw.Connection, version: Version) -> Version:
+    """A stored version with its layers fitted anew to the whole log, and written down with what each outcome put in."""
+    watch = {**version.watch, "refits": version.watch.get("refits", 0) + 1}
+    fitted = fit(db, replace(version, watch=watch))
+    _note(db, fitted)
+    versions.update(db, fitted.version)
+    return fitted.version
 
 
 def sites(layer: LastLayer, rows: Floats, reward: Floats, weight: Floats) -> list[Site]:
@@ -84,13 +101,20 @@ def sites(layer: LastLayer, rows: Floats, reward: Floats, weight: Floats) -> lis
     return [Site(float(a), float(b)) for a, b in zip(strength, shift, strict=True)]
 
 
-def put_in_force(db: apsw.Connection, fitted: Fitted, *, before: str = "retired") -> None:
-    """Use a stored version from now on, and note with every episode what it put into its layer.
+def put_in_force(db: apsw.Connection, fitted: Fitted) -> None:
+    """Use a stored version from now on, and note with every episode what it put into its layer."""
+    versions.put_in_force(db, fitted.version.version)
+    _note(db, fitted)
 
-    Args:
-        before: what becomes of the one that was in force.
-    """
-    versions.put_in_force(db, fitted.version.version, before=before)
+
+def generation(version: Version) -> int:
+    """Names the version and the fit its outcomes were learned into."""
+    return version.version * 1000 + int(version.watch.get("refits", 0)) % 1000
+
+
+def _note(db: apsw.Connection, fitted: Fitted) -> None:
+    """What each outcome put into the layer; an outcome that is not in the fit put nothing."""
+    decisions.forget_learned(db)
     mark = generation(fitted.version)
     for key, row, site in zip(fitted.keys, fitted.rows, fitted.sites, strict=True):
         decisions.put_learned(db, key, Learned(mark, row, site))
