@@ -83,6 +83,7 @@ class CaseBank:
         outcome: Outcome | None = None,
         tags: Sequence[str] = (),
         browse: bool = False,
+        tools: frozenset[str] | None = None,
     ) -> Slate:
         """Choose at most k cases worth showing for a task; an empty slate means that none is.
 
@@ -91,12 +92,13 @@ class CaseBank:
             outcome: only cases with this outcome.
             tags: only cases with all of these.
             browse: rank whatever is found by similarity, without quotas, values or the void case.
+            tools: names of the tools at hand, of which a plan may lack some (see `selection/at_hand.py`).
 
         Raises:
             ModelMismatchError: if the bank's vectors are another model's.
         """
         embedding = self._embedding.submit(self._embeddings.of, task)
-        query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse)
+        query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse, tools)
         with self.database.reading() as db:
 
             def embedded() -> NDArray[np.float32] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from memento_memory.case import Case, Task
 from memento_memory.expectations import Expectations
 from memento_memory.online import layer_in_use
+from memento_memory.selection.at_hand import missing
 from memento_memory.selection.policy import Policy
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.slate import Chooser
@@ -58,12 +59,14 @@ class Desk:
         threshold: float,
         namespaces: Sequence[str],
         rarity: Callable[[str], float],
+        tools: frozenset[str] | None = None,
     ) -> Sight:
         """Everything that is known of a task and these candidates.
 
         Args:
             found: row key and case of every candidate.
             rarity: inverse document frequency of a word.
+            tools: names of the tools at hand.
         """
         keys = [key for key, _ in found]
         tasks, plans = vectors.pairs_of(db, keys)
@@ -80,9 +83,16 @@ class Desk:
             decisions.history(db, keys, vector),
             rarity,
             *episodes.failures_of(db, namespaces, task),
-            None,
+            _not_missing(tools, found),
             self._clock(),
         )
+
+
+def _not_missing(tools: frozenset[str] | None, found: Sequence[tuple[int, Case]]) -> frozenset[str] | None:
+    if tools is None:
+        return None
+    needed = {step.tool for _, case in found for step in case.plan.subtasks if step.tool}
+    return frozenset(needed - missing(needed, tools))
 
 
 def _network(data: bytes | None) -> Network | None:

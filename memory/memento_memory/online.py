@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from memento_memory.case import Result
 from memento_memory.decision import Decision
+from memento_memory.fitting import NETWORK, generation, refitted
 from memento_memory.selection.credit import case_rows, credit, slate_row
-from memento_memory.selection.lastlayer import LastLayer, Site
+from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.value import SCHEMA, chance, sigmoid
 from memento_memory.store import decisions, versions
 from memento_memory.store.decisions import Learned
@@ -29,9 +30,7 @@ Floats = NDArray[np.float64]
 _RECENT = 0.5 ** (1 / 200)  # what is kept of the watch at every outcome: half is gone after 200
 _FEWEST = 30  # outcomes before a version can be found worse than similarity
 _WORSE, _BETTER = -2.0, 0.0  # standard errors of the recent log-loss: trust is lost, and is given back
-_NETWORK = SCHEMA.split(" ").index("network") if "network" in SCHEMA.split(" ") else None
 _CLOSE = 1e-9
-_FITTED = -1  # an outcome that is in a fit of the whole log, and can only be taken out by another
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,44 +67,19 @@ def learn(db: apsw.Connection, episode_key: int, result: Result, now: float) -> 
     if known is not None:
         left = _without(version, known)
         if left is None:
-            decisions.put_learned(db, episode_key, Learned(_FITTED, row, Site(0.0, 0.0)))
-            version = refit(db, before)
-            versions.update(db, version)
-            return _lesson(decision, before, version)
+            return _lesson(decision, before, refitted(db, before))
         version = left
     after, learned = _with(version, row, 0.0 if result.reward is None else result.reward, weight, known is None)
     decisions.put_learned(db, episode_key, learned if weight else None)
     versions.update(db, after)
     if after.network is not None and not is_trusted(after):
-        after = _demote(db, after)
+        after = _demote(db, after, now)
     return _lesson(decision, before, after)
 
 
 def design_row(decision: Decision, used: tuple[bool | None, ...], version: int) -> Floats:
-    """The row [psi(s), sum_c w_c phi(s, c)] of a decision; the network of another version says nothing in it."""
-    pair = decision.candidates.pair[list(decision.drawn)]
-    if _NETWORK is not None and decision.version != version:
-        pair = pair.copy()
-        pair[:, _NETWORK - len(decision.candidates.task)] = 0.0
-    return slate_row(decision.candidates.task, pair, credit(used))
-
-
-def refit(db: apsw.Connection, version: Version) -> Version:
-    """The version with its layers fitted anew to the whole log."""
-    rows: list[Floats] = []
-    rewards: list[float] = []
-    weights: list[float] = []
-    for entry in decisions.logged(db):
-        if entry.outcome is None or entry.outcome.reward is None or entry.decision.candidates.schema != SCHEMA:
-            continue
-        rows.append(design_row(entry.decision, entry.used, version.version))
-        rewards.append(entry.outcome.reward)
-        weights.append(entry.outcome.evidence.weight)
-    watch = {**version.watch, "refits": version.watch.get("refits", 0) + 1}
-    if not rows:
-        return replace(version, watch=watch)
-    data = np.array(rows), np.array(rewards), np.array(weights)
-    return replace(version, layer=version.layer.fitted(*data), reference=version.reference.fitted(*data), watch=watch)
+    """The row [psi(s), sum_c w_c phi(s, c)] of a decision."""
+    return slate_row(decision.candidates.task, _shown(decision, version), credit(used))
 
 
 def is_trusted(version: Version) -> bool:
@@ -125,11 +99,6 @@ def _ready(db: apsw.Connection, now: float) -> Version:
         version = versions.add(db, replace(version, report={"kind": "online"}, created_at=now))
         versions.put_in_force(db, version.version)
     return version
-
-
-def generation(version: Version) -> int:
-    """Names the version and the fit its outcomes were learned into."""
-    return version.version * 1000 + int(version.watch.get("refits", 0)) % 1000
 
 
 def _without(version: Version, known: Learned) -> Version | None:
@@ -167,24 +136,33 @@ def _watched(version: Version, row: Floats, reward: float, weight: float) -> dic
     return {**watch, "outcomes": outcomes, "margin": margin, "noise": noise, "trusted": trusted}
 
 
-def _demote(db: apsw.Connection, version: Version) -> Version:
+def _demote(db: apsw.Connection, version: Version, now: float) -> Version:
     """Go back to what was in force before a trained version that recent outcomes turned against."""
     parent = versions.of(db, int(version.report.get("parent", 0)))
+    if parent.version == 0 or parent.schema != SCHEMA:
+        parent = versions.add(db, replace(versions.prior(), report={"kind": "online"}, created_at=now))
     versions.put_in_force(db, parent.version, before="demoted")
-    parent = refit(db, replace(parent, watch={}))
-    if parent.version:
-        versions.update(db, parent)
-    return parent
+    return refitted(db, replace(parent, status="in_force", watch=versions.unwatched(parent)))
 
 
 def _lesson(decision: Decision, before: Version, after: Version) -> Lesson:
     candidates = decision.candidates
-    rows = case_rows(candidates.task, candidates.pair[list(decision.drawn)])
-    old, new = (sigmoid(rows @ layer_in_use(version).mean).tolist() for version in (before, after))
+    old, new = (
+        sigmoid(case_rows(candidates.task, _shown(decision, each.version)) @ layer_in_use(each).mean).tolist()
+        for each in (before, after)
+    )
     m = len(candidates.task)
     void = [chance(float(candidates.task @ layer_in_use(version).mean[:m])) for version in (before, after)]
     ids = [candidates.case_ids[i] for i in decision.drawn]
     return Lesson(tuple(zip(ids, old, new, strict=True)), (void[0], void[1]), after.version, is_trusted(after))
+
+
+def _shown(decision: Decision, version: int) -> Floats:
+    """phi(s, c) of what was shown; the network of another version says nothing in it."""
+    pair = decision.candidates.pair[list(decision.drawn)].copy()
+    if decision.version != version:
+        pair[:, NETWORK] = 0.0
+    return pair
 
 
 def _inside(chance: float) -> float:

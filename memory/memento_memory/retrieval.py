@@ -46,6 +46,7 @@ class Query:
         outcome: only cases with this outcome.
         tags: only cases with all of these.
         browse: rank by similarity alone, whatever is found.
+        tools: names of the tools at hand, or None where that is not known.
     """
 
     task: Task
@@ -54,6 +55,7 @@ class Query:
     outcome: Outcome | None = None
     tags: tuple[str, ...] = ()
     browse: bool = False
+    tools: frozenset[str] | None = None
 
     @property
     def is_filtered(self) -> bool:
@@ -118,6 +120,7 @@ def retrieve(db: apsw.Connection, query: Query, embedded: Embedded, copy: CodeCo
         threshold=threshold,
         namespaces=query.namespaces,
         rarity=legs.wording.rarity,
+        tools=query.tools,
     )
     chooser = desk.chooser(db)
     if query.browse:

@@ -31,12 +31,16 @@ def plan_from_cases(
     namespaces: tuple[str, ...] = ("default",),
     host: str = "",
     model: str = "",
+    tools: frozenset[str] | None = None,
 ) -> Planned:
     """Choose cases, adapt the first success that can be adapted soundly, and write the episode down.
 
     The episode belongs to the first of the namespaces.
+
+    Args:
+        tools: names of the tools at hand, or None where that is not known.
     """
-    slate = bank.retrieve(task, k=k, namespaces=namespaces)
+    slate = bank.retrieve(task, k=k, namespaces=namespaces, tools=tools)
     draft, source = draft_from(slate, task)
     plan = draft.plan if draft else None
     episode = bank.open_episode(task, slate, plan, namespace=namespaces[0], host=host, model=model)

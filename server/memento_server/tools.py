@@ -39,7 +39,7 @@ def register(server: MCPServer[Memory], memory: Memory, relaying: Relaying | Non
     """Publish the tools; every name and default here is part of the wire contract."""
     _publish_plan(server, memory, relaying)
     _publish_record(server, memory, relaying)
-    _publish_retrieve(server, memory)
+    _publish_retrieve(server, memory, relaying)
 
 
 def _publish_plan(server: MCPServer[Memory], memory: Memory, relaying: Relaying | None) -> None:
@@ -62,12 +62,12 @@ def _publish_plan(server: MCPServer[Memory], memory: Memory, relaying: Relaying 
         state = limits.check_task(task, context)
         limits.check_k(k)
         spaces = namespaces(namespace, memory)
-        host = client_name(ctx)
+        host, at_hand = client_name(ctx), relaying.tools_at_hand() if relaying else None
 
         def work() -> tuple[CallToolResult, str]:
             from memento_planner.planner import plan_from_cases  # brings NumPy, which start-up need not wait for
 
-            planned = plan_from_cases(memory.bank(), state, k=k, namespaces=spaces, host=host)
+            planned = plan_from_cases(memory.bank(), state, k=k, namespaces=spaces, host=host, tools=at_hand)
             memory.upkeep_soon()
             result = render.plan_result(planned.episode, planned.draft, planned.adapted_from)
             return result, planned.episode.plan_id
@@ -135,7 +135,7 @@ def _publish_record(server: MCPServer[Memory], memory: Memory, relaying: Relayin
         return result
 
 
-def _publish_retrieve(server: MCPServer[Memory], memory: Memory) -> None:
+def _publish_retrieve(server: MCPServer[Memory], memory: Memory, relaying: Relaying | None) -> None:
     @server.tool(
         title="Retrieve cases",
         annotations=ToolAnnotations(
@@ -157,9 +157,12 @@ def _publish_retrieve(server: MCPServer[Memory], memory: Memory) -> None:
         spaces = namespaces(namespace, memory)
         wanted = None if outcome == "any" else Outcome(outcome)
         labels = limits.check_tags(_split(tags))
+        at_hand = relaying.tools_at_hand() if relaying else None
 
         def work() -> CallToolResult:
-            slate = memory.bank().retrieve(state, k=k, namespaces=spaces, outcome=wanted, tags=labels, browse=True)
+            slate = memory.bank().retrieve(
+                state, k=k, namespaces=spaces, outcome=wanted, tags=labels, browse=True, tools=at_hand
+            )
             memory.upkeep_soon()
             return render.cases_result(slate, render.search_note(slate))
 

@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from memento_memory import online
+from memento_memory import fitting, online
 from memento_memory.bank import CaseBank
 from memento_memory.case import Task
 from memento_memory.retention import Report
@@ -117,15 +117,15 @@ def test_a_correction_after_a_new_fit_is_learned_from_the_whole_log(filled):
     recorded(filled, episode.plan_id, SUCCESS)
     recorded(filled, planned(filled).plan_id, SUCCESS)
     with filled.database.writing() as db:
-        versions.update(db, online.refit(db, versions.in_force(db)))
+        fitting.refitted(db, versions.in_force(db))
     recorded(filled, episode.plan_id, FAILURE)
     with filled.database.reading() as db:
         version = versions.in_force(db)
-        assert same(version.layer, online.refit(db, version).layer)
+        assert same(version.layer, fitting.fit(db, version).version.layer)
     recorded(filled, episode.plan_id, SUCCESS)
     with filled.database.reading() as db:
         version = versions.in_force(db)
-        assert same(version.layer, online.refit(db, version).layer)
+        assert same(version.layer, fitting.fit(db, version).version.layer)
 
 
 def test_another_process_on_the_bank_learns_the_same(filled, bank_of):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memento_memory.fitting import MOST
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -28,7 +26,7 @@ class Recipe:
     """
 
     least: int = 200
-    most: int = MOST
+    most: int = 20_000
     holdout: float = 0.2
     members: int = 4
     rank: int = 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from memento_memory.errors import InputError
 from memento_memory.learning.attempts import known, last
 from memento_memory.learning.lease import held, holding
 from memento_memory.learning.spawn import wanted
-from memento_memory.store import versions
+from memento_memory.store import decisions, versions
 from memento_memory.store.database import Database
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def rollback(database: Database, version: int | None = None) -> Version:
         InputError: if it is in force already, or was made with other features.
         LearnerBusyError: if a learner is at work.
     """
-    from memento_memory.fitting import fit, put_in_force
-    from memento_memory.learning.recipe import DEFAULT
+    from memento_memory.fitting import refitted
 
     with held(database) as lease, database.writing() as db:
         lease.confirm(db)
@@ -76,13 +74,8 @@ def rollback(database: Database, version: int | None = None) -> Version:
             raise InputError("version", f"{number} is in force already; `memento learn --status` lists the others")
         if target.schema != now.schema:
             raise InputError("version", f"{number} was made with other features; train a new one with `memento learn`")
+        versions.put_in_force(db, number)
         if number == 0:
-            versions.put_in_force(db, 0)
+            decisions.forget_learned(db)
             return versions.prior()
-        everything = [key for (key,) in db.execute("SELECT episode_key FROM decisions")]
-        watch = {"refits": int(target.watch.get("refits", 0)) + 1}  # what it learned before is no part of this fit
-        anew = replace(target, status="in_force", watch=watch)
-        fitted = fit(db, anew, DEFAULT, until=math.inf, honest=everything)
-        put_in_force(db, fitted)
-        versions.update(db, fitted.version)
-        return versions.of(db, number)
+        return refitted(db, replace(target, status="in_force", watch=versions.unwatched(target)))

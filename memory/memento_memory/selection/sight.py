@@ -34,7 +34,7 @@ class Sight:
         rarity: inverse document frequency of a word, at least 0.
         failed_alone, failed_shown: how often this very task failed while nothing, and while some case, was shown;
             weighted by evidence, at least 0.
-        tools: names of the tools at hand, or None where that is not known.
+        tools: of the tools that the cases' plans name, those not known to be missing; None where nothing is known.
         now: seconds since the epoch.
     """
 

@@ -111,6 +111,11 @@ def update(db: apsw.Connection, version: Version) -> None:
     )
 
 
+def unwatched(version: Version) -> dict[str, Any]:
+    """Its watch without how it has done: what is left tells apart its fits, and what was written of it."""
+    return {name: version.watch[name] for name in ("refits", "written") if name in version.watch}
+
+
 def put_in_force(db: apsw.Connection, version: int, *, before: str = "retired") -> None:
     """Use this version from now on; 0 goes back to the prior.
 
