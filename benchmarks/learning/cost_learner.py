@@ -14,9 +14,9 @@ from benchmarks.learning.data import Bank, Table, intercode
 
 from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.dataset import Episodes, gather, with_vectors
+from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.learning.learner import build
 from memento_memory.learning.recipe import Recipe
-from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.selection.value import SCHEMA, QFunction, fresh_layer
 from memento_memory.store import versions
 from memento_memory.store.decisions import Logged

@@ -59,9 +59,12 @@ class SimilarityAlone(QFunction):
 class PlainDesk:
     """What retrieval chooses with where there is no value model: the cases and their similarity."""
 
+    def __init__(self) -> None:
+        self._chooser = Chooser(SimilarityAlone(0, fresh_layer()), Policy(), np.random.default_rng(0))
+
     def chooser(self, _db: apsw.Connection) -> Chooser:
         """Similarity, greedily."""
-        return Chooser(SimilarityAlone(0, fresh_layer()), Policy(), np.random.default_rng(0))
+        return self._chooser
 
     def sight(
         self,

@@ -71,7 +71,7 @@ class Table:
 
     def cosines(self, task: int, cases: Indices) -> Floats:
         """Of the tasks' embeddings, shape (n,)."""
-        return (self.vectors[self.owner[cases]] @ self.vectors[task]).astype(np.float64)
+        return np.asarray(self.vectors[self.owner[cases]] @ self.vectors[task], np.float64)
 
 
 @dataclass(frozen=True, slots=True)

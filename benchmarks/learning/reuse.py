@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from benchmarks.learning.baselines import Scene, baselines, judged, scene_of, taught
 from benchmarks.learning.bootstrap import by_group, calibration_error, over_groups, over_tasks
 from benchmarks.learning.data import Bank, Pool, Table, intercode, pools
+from benchmarks.learning.past import Past
 from benchmarks.learning.report import Report, interval
 from numpy.typing import NDArray
 
@@ -32,21 +33,37 @@ class Choices:
     """All tasks of a table with their candidates, as the value model sees them.
 
     Attributes:
-        rows: for every task, the design rows of its candidates, shape (n, d).
+        rows: for every task, the design rows of its candidates while no case was ever tried, shape (n, d).
         group: environment of every task.
         nearest: reward and any-of-four of the strongest free baseline, shape (tasks, 2).
+        kept: rows by task and history, which is the same in most folds.
     """
 
+    table: Table
     pools: list[Pool]
     sights: list[Sight]
     scenes: list[Scene]
     rows: list[Floats]
     group: Strings
     nearest: Floats
+    kept: dict[tuple[int, bytes], Floats] = field(default_factory=dict)
 
-    def scores(self, layer: LastLayer, which: Sequence[int] | NDArray[np.int64]) -> list[Floats]:
-        """Logits of success of the candidates of these tasks."""
-        return [self.rows[i] @ layer.mean for i in which]
+    def known(self, i: int, past: Past) -> Floats:
+        """The design rows of the candidates of a task, with what became of them on other tasks, shape (n, d)."""
+        history = past.of(self.pools[i].task, self.pools[i].cases)
+        if not len(history.owner):
+            return self.rows[i]
+        key = i, b"".join([history.owner.tobytes(), history.similarity.tobytes(), history.value.tobytes()])
+        if key not in self.kept:
+            sight = replace(self.sights[i], history=history)
+            self.kept[key] = case_rows(task_features(sight), pair_features(sight))
+        return self.kept[key]
+
+    def scores(
+        self, layer: LastLayer, which: Sequence[int] | NDArray[np.int64], past: Past | None = None
+    ) -> list[Floats]:
+        """Logits of success of the candidates of these tasks; without a past no case was ever tried."""
+        return [(self.rows[i] if past is None else self.known(i, past)) @ layer.mean for i in which]
 
     def earned(self, scores: Sequence[Floats], which: Sequence[int] | NDArray[np.int64]) -> Floats:
         """Whether the first, and whether any of the first four, succeeds; shape (n, 2)."""
@@ -65,15 +82,21 @@ def choices(table: Table) -> Choices:
     scenes = [scene_of(bank, pool, sight) for pool, sight in zip(found, sights, strict=True)]
     rows = [case_rows(task_features(sight), pair_features(sight)) for sight in sights]
     nearest = np.array([(pool.success[0], pool.success[:4].max()) for pool in found], np.float64)
-    return Choices(found, sights, scenes, rows, np.array([table.group[pool.task] for pool in found]), nearest)
+    return Choices(table, found, sights, scenes, rows, np.array([table.group[pool.task] for pool in found]), nearest)
 
 
-def learned(at: Choices, train: NDArray[np.int64], shown: Sequence[Sequence[int]] | None = None) -> LastLayer:
-    """The last layer after the outcomes of some tasks: of all candidates, or of those that were shown."""
-    kept = [slice(None) if shown is None else list(shown[place]) for place in range(len(train))]
-    rows = np.concatenate([at.rows[i][which] for i, which in zip(train, kept, strict=True)])
+def learned(
+    at: Choices, train: NDArray[np.int64], shown: Sequence[Sequence[int]] | None = None
+) -> tuple[LastLayer, Past]:
+    """The last layer after the outcomes of some tasks, and these outcomes: of all candidates, or of those shown."""
+    past, kept = Past(at.table), []
+    for place, i in enumerate(train):
+        found = at.pools[i]
+        kept.append(np.arange(len(found.cases)) if shown is None else np.array(shown[place], np.int64))
+        past.note(found.task, found.cases[kept[-1]], found.success[kept[-1]])
+    rows = np.concatenate([at.known(i, past)[which] for i, which in zip(train, kept, strict=True)])
     targets = np.concatenate([at.pools[i].success[which] for i, which in zip(train, kept, strict=True)])
-    return fresh_layer().fitted(rows, targets, np.ones(len(targets)))
+    return fresh_layer().fitted(rows, targets, np.ones(len(targets))), past
 
 
 def folded(at: Choices, fold: Strings, shown: Sequence[Sequence[int]] | None = None) -> tuple[Floats, list[Floats]]:
@@ -81,8 +104,8 @@ def folded(at: Choices, fold: Strings, shown: Sequence[Sequence[int]] | None = N
     earned, logits = np.zeros((len(fold), 2)), [np.zeros(0)] * len(fold)
     for name in np.unique(fold):
         test, train = np.flatnonzero(fold == name), np.flatnonzero(fold != name)
-        layer = learned(at, train, None if shown is None else [shown[i] for i in train])
-        scores = at.scores(layer, test)
+        layer, past = learned(at, train, None if shown is None else [shown[int(i)] for i in train])
+        scores = at.scores(layer, test, past)
         earned[test] = at.earned(scores, test)
         for i, score in zip(test, scores, strict=True):
             logits[i] = score
@@ -194,7 +217,8 @@ def _taught_by(name: str, teachers: Sequence[Strings], at: Choices) -> list[str 
     for groups in teachers:
         inside = np.isin(at.group, groups)
         test = np.flatnonzero(~inside)
-        scores = at.scores(learned(at, np.flatnonzero(inside)), test)
+        layer, past = learned(at, np.flatnonzero(inside))
+        scores = at.scores(layer, test, past)
         gains.append(float((at.earned(scores, test)[:, 0] - at.nearest[test, 0]).mean()))
     return [name, f"{np.mean(gains):+.3f}", min(gains)]
 
@@ -232,6 +256,6 @@ def _after(at: Choices, count: int, seed: int, *, own: bool) -> Floats:
         train, test = pool[:count], np.setdiff1d(np.flatnonzero(inside), pool[:count] if own else [])
         if len(train) < count or not len(test):
             continue
-        layer = learned(at, train, [shown[i] for i in train])
-        gain[test] = at.earned(at.scores(layer, test), test)[:, 0] - at.nearest[test, 0]
+        layer, past = learned(at, train, [shown[int(i)] for i in train])
+        gain[test] = at.earned(at.scores(layer, test, past), test)[:, 0] - at.nearest[test, 0]
     return gain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from benchmarks.learning import bootstrap
-from benchmarks.learning.data import Bank, Table, embedded, history_of, read
+from benchmarks.learning.data import Bank, Table, embedded, read
+from benchmarks.learning.past import Past
 from benchmarks.learning.report import Report
 from benchmarks.learning.scienceworld_pairs import default_out
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from memento_memory.selection.credit import case_rows
 from memento_memory.selection.features import pair_features, task_features
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.sight import Sight
-from memento_memory.selection.value import fresh_layer
+from memento_memory.selection.value import fresh_layer, sigmoid
 
 Floats = NDArray[np.float64]
 
@@ -95,12 +96,12 @@ def run(data: Path, out: Report) -> None:
         "expected plan alone, no outcomes": picks(found, lambda query: query.expected),
     }
     best = Picks(*(np.array([getattr(q, name).max() for q in found]) for name in ("success", "score")))
-    variations = learned(table, found, "fold")
-    kinds = learned(table, found, "kind")
+    said = {group: learned(table, found, group) for group in ("fold", "kind")}
+    variations, kinds = (_first(found, said[group]) for group in ("fold", "kind"))
     rows = {
         **plain,
         "learned Q, variations unseen": variations,
-        "the same, one outcome a task": learned(table, found, "fold", one_each=True),
+        "the same, one outcome a task": _first(found, learned(table, found, "fold", one_each=True)),
         "learned Q, kinds unseen": kinds,
         "oracle": best,
     }
@@ -110,13 +111,17 @@ def run(data: Path, out: Report) -> None:
     out.target("unseen variations", gain.mean, at_least=0.04, within=(gain.low, gain.high), above=0)
     gain = bootstrap.over_tasks(kinds.success - plain["cosine"].success)
     out.target("unseen kinds", gain.mean, at_least=-0.01, within=(gain.low, gain.high))
+    won = np.concatenate([query.success for query in found])
+    for group, name in (("fold", "variations"), ("kind", "kinds")):
+        error = bootstrap.calibration_error(sigmoid(np.concatenate(said[group])), won)
+        out.target(f"unseen {name}: calibration error", error, at_most=0.05)
 
 
 def _strangers(out: Report, table: Table, scores: dict[tuple[int, int], float], everything: Sequence[Query]) -> None:
     """Kinds that the bank has no case of: candidates, outcomes and expected plans come from other kinds."""
     owners = np.array([table.group[owner] for owner in table.owner])
     whole = Bank(table, range(len(table.cases)))
-    found, picked = [], []
+    found, said = [], []
     for kind in sorted({query.kind for query in everything}):
         others = np.flatnonzero(owners != kind)
         bank = Bank(table, others.tolist(), dense_weight=whole.dense_weight)
@@ -126,10 +131,10 @@ def _strangers(out: Report, table: Table, scores: dict[tuple[int, int], float], 
         known = [q for q in everything if q.kind != kind]
         layer, past = taught(table, known, not_of=kind)
         found += asked
-        picked += [choice(table, query, layer, past) for query in asked]
+        said += [layer.logits(features(query, past))[0] for query in asked]
     rows = {
         "cosine": picks(found, lambda query: query.sight.cosine),
-        "learned Q": _picked(found, picked),
+        "learned Q": _first(found, said),
         "oracle": Picks(*(np.array([getattr(q, name).max() for q in found]) for name in ("success", "score"))),
     }
     compare(out, f"Kinds that the bank has no case of ({len(found)} tasks)", rows["cosine"], rows)
@@ -164,19 +169,19 @@ def queries(
     return found
 
 
-def learned(table: Table, found: Sequence[Query], group: str, *, one_each: bool = False) -> Picks:
-    """The learned Q where all queries of a fold, or of a kind, are left out at a time.
+def learned(table: Table, found: Sequence[Query], group: str, *, one_each: bool = False) -> list[Floats]:
+    """Logits of the candidates of each query where all queries of its fold, or of its kind, are left out.
 
     With a kind, its cases' outcomes on tasks of other kinds are left out too.
     """
-    picked: dict[int, int] = {}
+    said: dict[int, Floats] = {}
     for name in sorted({getattr(query, group) for query in found}):
         known = [query for query in found if getattr(query, group) != name]
         layer, past = taught(table, known, not_of=name if group == "kind" else None, one_each=one_each)
         for query in found:
             if getattr(query, group) == name:
-                picked[query.task] = choice(table, query, layer, past)
-    return _picked(found, [picked[query.task] for query in found])
+                said[query.task] = layer.logits(features(query, past))[0]
+    return [said[query.task] for query in found]
 
 
 def taught(
@@ -188,59 +193,28 @@ def taught(
         not_of: a kind whose cases count as never tried.
         one_each: only the nearest candidate of each query was tried.
     """
-    past = Past(known, not_of, one_each)
-    rows, targets = [], []
-    for query in known:
-        use = np.flatnonzero(query.kinds != not_of)[: 1 if one_each else None]
-        rows.append(features(table, query, past)[use])
-        targets.append(query.success[use])
-    target = np.concatenate(targets)
-    return fresh_layer().fitted(np.concatenate(rows), target, np.ones(len(target))), past
+    past = Past(table)
+    tried = [np.flatnonzero(query.kinds != not_of)[: 1 if one_each else None] for query in known]
+    for query, use in zip(known, tried, strict=True):
+        past.note(query.task, query.cases[use], query.success[use])
+    rows = np.concatenate([features(query, past)[use] for query, use in zip(known, tried, strict=True)])
+    target = np.concatenate([query.success[use] for query, use in zip(known, tried, strict=True)])
+    return fresh_layer().fitted(rows, target, np.ones(len(target))), past
 
 
-class Past:
-    """What became of cases on known tasks, and what a query may know of it: nothing of itself."""
-
-    def __init__(self, known: Sequence[Query], not_of: str | None, one_each: bool) -> None:
-        self._of: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
-        for query in known:
-            use = np.flatnonzero(query.kinds != not_of)[: 1 if one_each else None]
-            for i in use:
-                self._of[int(query.cases[i])].append((query.task, int(query.cases[i]), float(query.success[i])))
-
-    def of(self, query: Query) -> Iterator[list[tuple[int, int, float]]]:
-        """For each candidate, (task, case, reward) of the other tasks it was tried on."""
-        for case in query.cases:
-            yield [tried for tried in self._of[int(case)] if tried[0] != query.task]
-
-
-def features(table: Table, query: Query, past: Past) -> Floats:
-    """Rows of the last layer, shape (n, d), with the past in the cases' records and their histories."""
-    shown = list(past.of(query))
-    cases = [_experienced(case, [r for _, _, r in tried]) for case, tried in zip(query.sight.cases, shown, strict=True)]
-    history = history_of(table, query.task, query.cases, list(chain.from_iterable(shown)))
-    sight = replace(query.sight, cases=cases, history=history)
+def features(query: Query, past: Past) -> Floats:
+    """Rows of the last layer, shape (n, d), with what became of the candidates on other tasks."""
+    sight = replace(query.sight, history=past.of(query.task, query.cases))
     return case_rows(task_features(sight), pair_features(sight))
-
-
-def _experienced(case: Case, rewards: Sequence[float]) -> Case:
-    won = sum(rewards)
-    n = len(rewards)
-    return replace(case, successes=case.successes + won, failures=case.failures + n - won, shown=n, used=n)
-
-
-def choice(table: Table, query: Query, layer: LastLayer, past: Past) -> int:
-    """The place of the candidate with the highest Q."""
-    return int(np.argmax(layer.logits(features(table, query, past))[0]))
 
 
 def picks(found: Sequence[Query], ranking: Callable[[Query], Floats]) -> Picks:
     """What the first of a ranking earns."""
-    return _picked(found, [int(np.argmax(ranking(query))) for query in found])
+    return _first(found, [ranking(query) for query in found])
 
 
-def _picked(found: Sequence[Query], places: Sequence[int]) -> Picks:
-    pairs = list(zip(found, places, strict=True))
+def _first(found: Sequence[Query], scores: Sequence[Floats]) -> Picks:
+    pairs = [(query, int(np.argmax(score))) for query, score in zip(found, scores, strict=True)]
     return Picks(np.array([q.success[i] for q, i in pairs]), np.array([q.score[i] for q, i in pairs]))
 
 

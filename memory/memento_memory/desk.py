@@ -44,8 +44,10 @@ class Desk:
             mark = versions.mark_in_force(db)
             if self._held is None or self._held[0] != mark:
                 version = versions.in_force(db)
-                self._held = mark, QFunction(version.version, layer_in_use(version), _network(version.network))
-            return Chooser(self._held[1], self.policy, self._rng.spawn(1)[0])
+                before = self._held[1] if self._held else QFunction(0, layer_in_use(version))
+                network = before.network if before.version == version.version else _network(version.network)
+                self._held = mark, QFunction(version.version, layer_in_use(version), network)
+            return Chooser(self._held[1], self.policy, self._rng)
 
     def sight(
         self,

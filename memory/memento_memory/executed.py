@@ -38,7 +38,7 @@ def drawn_plan(calls: Sequence[ToolCall], draft: Plan | None, outcome: Outcome) 
     size = 0
     for call in _telling(calls, outcome):
         described = names.get(call.subtask) if call.subtask is not None else None
-        text, tool = described or description(call), _tool(call)
+        text, tool = described or description(call), tool_name(call.name)
         if steps and (steps[-1].description, steps[-1].tool) == (text, tool):
             continue
         size += len(text.encode())
@@ -58,6 +58,12 @@ def description(call: ToolCall) -> str:
         *others, last = arguments
         sentence += " with " + (f"{', '.join(others)} and {last}" if others else last)
     return cut(sentence, _MAX_DESCRIPTION)
+
+
+def tool_name(name: str) -> str:
+    """The name of a relayed tool as drawn plans have it."""
+    text = _SPACE.sub(" ", shown(name, _MAX_TOOL)).strip()
+    return text.encode()[:_TOOL_BYTES].decode(errors="ignore").strip()
 
 
 def excused(result: Result, calls: Sequence[ToolCall]) -> tuple[Result, str]:
@@ -94,11 +100,6 @@ def _telling(calls: Sequence[ToolCall], outcome: Outcome) -> list[ToolCall]:
 def _last_successes(calls: Sequence[ToolCall]) -> dict[tuple[str, str], int]:
     """Position of the last call of each tool that succeeded."""
     return {(call.server, call.tool): position for position, call in enumerate(calls) if not call.failed}
-
-
-def _tool(call: ToolCall) -> str:
-    text = _SPACE.sub(" ", shown(call.name, _MAX_TOOL)).strip()
-    return text.encode()[:_TOOL_BYTES].decode(errors="ignore").strip()
 
 
 def _words(name: str) -> str:

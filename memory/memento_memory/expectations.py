@@ -38,15 +38,19 @@ class Expectations:
         if vector is None:
             return None
         with self._lock:
-            found = [plan for name in namespaces if (plan := self._current(db, name)) is not None]
+            last = _last(db)
+            found = [plan for name in namespaces if (plan := self._current(db, name, last)) is not None]
         best = max(found, key=lambda plan: plan.count, default=None)
         if best is None or len(best.task_mean) != len(vector):
             return None
         return best.predict(vector)
 
-    def _current(self, db: apsw.Connection, namespace: str) -> ExpectedPlan | None:
-        row = fetch_one(db, "SELECT seq FROM expectations WHERE namespace = ?", (namespace,))
+    def _current(self, db: apsw.Connection, namespace: str, last: int) -> ExpectedPlan | None:
         held = self._held.get(namespace)
+        if held is not None and held[0] >= last:
+            return held[1]
+        # SQLite reads all of the row to find it, so it is looked for only where the log has moved on.
+        row = fetch_one(db, "SELECT seq FROM expectations WHERE namespace = ?", (namespace,))
         if held is None or (row is not None and row[0] > held[0]):
             held = _stored(db, namespace) if row is not None else _fitted(db, namespace, _STALE_FROM)
         if held is not None:

@@ -14,6 +14,7 @@ from memento_server.options import AsJson, Bank, settings_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from memento_memory.learning.report import Weight
     from memento_memory.learning.status import Status
     from memento_memory.store.database import Database
     from memento_memory.store.versions import Version
@@ -25,6 +26,8 @@ def learn(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to VERSION, by default the one before; 0 is similarity alone.")
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what was learned to matter.")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures of it all.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Train on few episodes too; the gate judges all the same.")
     ] = False,
@@ -37,13 +40,21 @@ def learn(
 
     if version is not None and not rollback:
         raise InputError("version", "says which version to go back to; give it with --rollback")
-    if status and rollback:
-        raise InputError("--status", "cannot be given with --rollback; use one after the other")
+    asked = {"--status": status, "--explain": explain, "--report": report is not None, "--rollback": rollback}
+    given = [option for option, is_given in asked.items() if is_given]
+    if force:
+        given.append("--force")
+    if len(given) > 1:
+        raise InputError(given[0], f"cannot be given with {given[1]}; use one after the other")
     with _database(settings_of(bank, "").bank) as database:
         if rollback:
             _roll_back(database, version, as_json)
         elif status:
             _show_status(database, as_json)
+        elif explain:
+            _explain(database, as_json)
+        elif report is not None:
+            _write_report(database, report, as_json)
         else:
             _train(database, force, seed, as_json)
 
@@ -109,6 +120,55 @@ def _roll_back(database: Database, version: int | None, as_json: bool) -> None:
         console.write_json({"in_force": target.version})
     else:
         console.stdout().print(f"in force: {_name(target)}", markup=False)
+
+
+def _explain(database: Database, as_json: bool) -> None:
+    from memento_memory.learning.report import weights
+    from memento_memory.store import versions
+    from memento_server import console, verdicts
+
+    with database.reading() as db:
+        version = versions.in_force(db)
+    told = weights(version)
+    trusted = bool(version.watch.get("trusted", True))
+    if as_json:
+        known = {"version": version.version, "outcomes": version.layer.updates, "trusted": trusted}
+        console.write_json({**known, "weights": [_weight_json(weight) for weight in told]})
+        return
+    out = console.stdout()
+    if not version.layer.updates:
+        out.print("nothing was learned yet: similarity ranks until outcomes of plans are recorded")
+        return
+    out.print(f"what {_name(version)} learned to matter, from {version.layer.updates} outcomes", style="bold")
+    if not trusted:
+        out.print("similarity ranks for now: it foretold recent outcomes better", style="yellow")
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("log-odds (95 %)", "at first", "a case is worth more, or less, when"):
+        table.add_column(heading)
+    for weight in told:
+        table.add_row(verdicts.log_odds(weight.change), verdicts.signed(weight.prior), weight.more)
+    out.print(table)
+
+
+def _weight_json(weight: Weight) -> dict[str, Any]:
+    change = weight.change
+    words = {"feature": weight.name, "when": weight.more, "rather_than": weight.less}
+    return {**words, "log_odds": change.value, "low": change.low, "high": change.high, "at_first": weight.prior}
+
+
+def _write_report(database: Database, file: Path, as_json: bool) -> None:
+    from memento_memory.learning.report import gather
+    from memento_server import console, learning_report
+
+    with database.reading() as db:
+        found = gather(db)
+    learning_report.write(file, found)
+    if as_json:
+        console.write_json({"written": str(file)})
+    else:
+        console.stdout().print(f"written to {file}", markup=False)
 
 
 def _name(version: Version) -> str:

@@ -16,8 +16,6 @@ from memento_memory.text import shown
 from memento_server import verdicts
 from memento_server.charts import Mark, Row, curve, forest, reliability
 
-_WEIGHTS = 14  # features drawn
-_FAINT = 0.05  # log-odds below which a feature is not worth a line
 _TASK_CHARS = 200
 
 
@@ -105,7 +103,7 @@ def _calibration(report: LearningReport) -> str:
 
 
 def _weights(report: LearningReport) -> str:
-    told = [each for each in report.weights if abs(each.change.value) >= _FAINT][:_WEIGHTS]
+    told = report.weights
     if not told:
         return "<p>Nothing yet.</p>"
     drawn, rows = [], []

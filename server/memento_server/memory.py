@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from memento_memory.errors import MementoError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memento_memory.bank import CaseBank
     from memento_memory.embedding import BackgroundEmbedder
     from memento_server.settings import Settings
@@ -21,10 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 class Memory:
-    """Opens the bank once, and again after a problem was mended, without a restart of the server."""
+    """Opens the bank once, and again after a problem was mended, without a restart of the server.
+
+    Attributes:
+        on_keep_up: what else is done with the bank whenever it is kept in order.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.on_keep_up: list[Callable[[CaseBank], None]] = []
         self._lock = threading.RLock()
         self._bank: CaseBank | None = None
         self._embedder: BackgroundEmbedder | None = None
@@ -66,6 +73,8 @@ class Memory:
         """
         try:
             bank = self.bank()
+            for work in self.on_keep_up:
+                work(bank)
             bank.embed_pending()
             for action in bank.curate(self.settings.choosing.as_bounds()):
                 logger.info("%s %s: %s", action.kind.value, action.case_id, action.reason)

@@ -16,6 +16,7 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.types import CONNECTION_CLOSED
 
+from memento_server.drift import Drift
 from memento_server.tool_search import ToolSearch
 from memento_server.traces import Traces
 from memento_toolhub.backend import Backend
@@ -59,10 +60,18 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Relaying:
-    """A relay and the trace it leaves."""
+    """A relay, the trace it leaves, and what becomes of the tools that plans name."""
 
     relay: Relay
     traces: Traces
+    drift: Drift
+
+    def tools_at_hand(self) -> frozenset[str] | None:
+        """The relayed tools of the servers that are connected now, under every name that plans may have for them.
+
+        None while there are none. Waits for no server; to be called on the event loop.
+        """
+        return self.drift.see(self.relay.listings())
 
     def planned(self, ctx: Any, plan_id: str) -> None:
         """From here on the host's calls belong to this plan."""
@@ -90,6 +99,9 @@ def build(file: Path, memory: Memory, bus: SubscriptionBus, own_names: tuple[str
     def explain(config: BackendConfig, error: BaseException | None) -> str:
         return why(config, error, places.logs)
 
+    pins = Pins(places.pins)
+    drift = Drift(pins)
+    memory.on_keep_up.append(drift.tell)
     parts = Parts(
         own_id=own_id,
         chain=chain,
@@ -97,12 +109,12 @@ def build(file: Path, memory: Memory, bus: SubscriptionBus, own_names: tuple[str
         bus=bus,
         open_transport=lambda config, through: open_transport(config, places.logs, chain=through),
         explain=explain,
-        pins=Pins(places.pins),
+        pins=pins,
         results=ResultStore(places.results),
         record=traces.record,
         rank=ToolSearch(memory).rank,
     )
-    return Relaying(Relay(load(file), parts), traces)
+    return Relaying(Relay(load(file), parts), traces, drift)
 
 
 def publish(server: MCPServer[Memory], relaying: Relaying) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Episode, Evidence, Outcome, Result, Slate, Task
+from memento_memory.dataset import Episodes, gather, with_vectors
 from memento_memory.decision import Arm, Candidates, Decision
 from memento_memory.embedding import ModelInfo
-from memento_memory.dataset import Episodes, gather, with_vectors
 from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.value import SCHEMA
 from memento_memory.store import cases, episodes, vectors
@@ -133,12 +133,16 @@ def simulated(n: int, strength: float, *, seed: int = 0, e: int = 24, bank: int 
     return Simulated(entries, {f"case-{i}": (of_tasks[i], of_plans[i]) for i in range(bank)})
 
 
-def fill(bank: Path, log: Simulated) -> None:
-    """Write a log into a bank file as servers would have, with the vectors of its cases."""
+def fill(bank: Path, log: Simulated, model: ModelInfo | None = None) -> None:
+    """Write a log into a bank file as servers would have, with the vectors of its cases.
+
+    Args:
+        model: that the vectors are said to be of, for servers that load it; it has their dimension.
+    """
     e = len(next(iter(log.vectors.values()))[0])
     database = Database(bank)
     with database.writing() as db:
-        vectors.bind(db, ModelInfo("simulated", e, "0" * 64))
+        vectors.bind(db, model or ModelInfo("simulated", e, "0" * 64))
         for case_id, (of_task, of_plan) in log.vectors.items():
             key = cases.insert(db, case(case_id, f"the task of {case_id}", f"the plan of {case_id}"))
             vectors.put(db, key, of_task, of_plan)

@@ -6,13 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memento_memory.errors import InputError
-from memento_memory.selection.episodic import History, decayed, episodic, kernel
+from memento_memory.selection.episodic import History, decayed, episodic, kernel, outcomes_of_reuse
 
 counts = st.floats(0, 100)
 
 
 def posterior_mean(successes, failures):
     return (1 + successes) / (2 + successes + failures)
+
+
+def logit(chance):
+    return np.log(chance / (1 - chance))
 
 
 def history(*rows):
@@ -106,6 +110,24 @@ def test_the_estimate_beats_both_the_overall_record_and_bare_eq_9_where_truth_is
     assert ours < 0.9 * bare
 
 
+def test_reuse_is_seen_beside_what_is_usual_then_beside_what_is_usual_for_the_case():
+    rows = [(0, 0.2, 0.0, 1.0)] * 3 + [(0, 1.0, 1.0, 1.0), (1, 0.2, 1.0, 0.5)]
+    overall, here = outcomes_of_reuse(history(*rows), 3, bandwidth=0.03, strength=2, shrinkage=4)
+    usual = (1 + 1.5) / (2 + 4.5)
+    mean = np.array([(4 * usual + 1) / 8, (4 * usual + 0.5) / 4.5, usual])
+    near = np.array([(2 * mean[0] + 1) / 3, mean[1], mean[2]])
+    assert overall == pytest.approx(logit(mean) - logit(usual), abs=1e-9)
+    assert here == pytest.approx(logit(near) - logit(mean), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.floats(-1, 1), st.floats(0, 1), st.floats(0, 50)), max_size=20))
+def test_a_case_that_was_never_shown_is_neither_better_nor_worse(rows):
+    overall, here = outcomes_of_reuse(history(*rows), 4)
+    assert np.isfinite([overall, here]).all()
+    assert overall[3] == pytest.approx(0, abs=1e-9)
+    assert here[3] == pytest.approx(0, abs=1e-9)
+
+
 def test_settings_and_values_outside_their_range_are_named():
     with pytest.raises(InputError, match="bandwidth"):
         kernel(np.ones(1), bandwidth=0)
@@ -113,3 +135,5 @@ def test_settings_and_values_outside_their_range_are_named():
         episodic(history(), np.zeros(1), np.zeros(1), strength=0)
     with pytest.raises(InputError, match="value"):
         episodic(history((0, 1.0, 1.5, 1.0)), np.zeros(1), np.zeros(1))
+    with pytest.raises(InputError, match="value"):
+        outcomes_of_reuse(history((0, 1.0, -0.5, 1.0)), 1)

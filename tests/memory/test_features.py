@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from memento_memory.case import Case, Outcome, Result, Task
 from memento_memory.plan import Plan, Subtask
-from memento_memory.selection.credit import case_rows
+from memento_memory.selection.credit import case_rows, slate_row
 from memento_memory.selection.episodic import History
 from memento_memory.selection.expected_plan import ExpectedPlan
 from memento_memory.selection.features import PAIR, TASK, pair_features, task_features
+from memento_memory.selection.policy import greedy
 from memento_memory.selection.value import QFunction, fresh_layer
 from memory.seeing import THRESHOLD, sight
 
@@ -159,6 +160,29 @@ def test_what_became_of_a_case_with_this_task_counts_and_with_others_little() ->
     assert abs(after(0.8, 0.0)[0]) < 0.05 * abs(after(1.0, 0.0)[0])
 
 
+def test_what_a_case_led_to_when_it_was_reused_is_apart_from_its_own_outcomes() -> None:
+    cases = [case("a"), case("b", successes=9.0), case("c")]
+    showings = History(np.array([0, 0, 2, 2]), np.full(4, 0.5), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
+    helped = column("helped", ASKED, cases, history=showings)
+    assert helped[0] < 0 < helped[2]
+    assert helped[1] == 0
+    assert column("record", ASKED, cases, history=showings).tolist() == column("record", ASKED, cases).tolist()
+
+
+def test_an_untried_case_is_no_better_than_one_that_helps_as_often_as_is_usual() -> None:
+    showings = History(np.arange(200) % 2, np.full(200, 0.5), (np.arange(200) % 10 < 2).astype(float), np.ones(200))
+    helped = column("helped", ASKED, [case("a"), case("b"), case("c")], history=showings)
+    assert helped == pytest.approx(0, abs=0.05)
+
+
+def test_a_plan_that_is_not_embedded_yet_is_neither_expected_nor_unexpected() -> None:
+    known = embedded(np.random.default_rng(3), 3)
+    known["plan_vectors"][1] = np.nan
+    cases = [case(str(i)) for i in range(3)]
+    for name in ("expected", "apart", "moved"):
+        assert column(name, ASKED, cases, 0.8, **known)[1] == 0
+
+
 def test_failures_of_the_very_task_are_seen() -> None:
     cases = [case("a")]
     assert task_features(sight(ASKED, cases, failed_alone=2.0))[TASK_NAMES.index("unsolved")] > 0
@@ -189,6 +213,24 @@ def test_one_outcome_moves_the_value_of_the_case_shown() -> None:
     before = QFunction(0, fresh_layer()).values(seen).mean
     after = QFunction(1, fresh_layer().updated(row, 0.0)[0]).values(seen).mean
     assert after[0] < before[0]
+
+
+@pytest.mark.parametrize(("failures", "shown"), [(0, 4), (2, 4), (200, 0)])
+def test_two_failures_do_not_silence_the_memory_and_two_hundred_do(failures: int, shown: int) -> None:
+    cases = [case(f"c{i}", f"Show {i} names of singers", (f"SELECT {i}",)) for i in range(4)]
+    similarity = [0.75, 0.7, 0.65, 0.6]
+    layer = fresh_layer()
+
+    def after(n: int):
+        showings = History(np.tile(np.arange(4), n), np.full(4 * n, 0.7), np.zeros(4 * n), np.ones(4 * n))
+        return sight(ASKED, cases, similarity, history=showings)
+
+    for n in range(failures):
+        task, pair = task_features(after(n)), pair_features(after(n))
+        layer, _ = layer.updated(slate_row(task, pair, np.full(4, 0.25)), 0.0)
+        layer, _ = layer.updated(slate_row(task, pair[:0], np.zeros(0)), 1.0)  # without a case such tasks succeed
+    values = QFunction(1, layer).values(after(failures))
+    assert len(greedy(values, 4, lambda chosen, i: i not in chosen)) == shown
 
 
 TASK_NAMES = [feature.name for feature in TASK]

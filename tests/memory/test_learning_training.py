@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from memento_memory.errors import BankError
-from memento_memory.learning.committee import LinearModel, fresh, outputs, plan_of, trainable
 from memento_memory.fitting import NETWORK
+from memento_memory.learning.committee import LinearModel, fresh, outputs, plan_of, trainable
 from memento_memory.learning.recipe import Recipe
 from memento_memory.learning.training import _Run, soft_value, train
 from memento_memory.selection.network import Network

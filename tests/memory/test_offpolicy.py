@@ -38,7 +38,7 @@ def answer(findings, name):
 @pytest.fixture(scope="module")
 def judged():
     """Many logs of one world, each judged for three policies."""
-    return [judge(decided.log(WORLD, EXPLORING, 300, seed), asked(*TRUTH), resamples=400) for seed in range(40)]
+    return [judge(decided.log(WORLD, EXPLORING, 300, seed), asked(*TRUTH), resamples=300) for seed in range(30)]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_gain_over_similarity_is_told_as_surely_as_it_is_true(judged):
 @pytest.mark.parametrize("estimate", ["snips", "dr"])
 def test_the_worth_of_memory_is_that_of_what_was_shown_against_none(judged, estimate):
     found = [told for each in judged if (told := getattr(each.memory, estimate))]
-    assert len(found) >= 38
+    assert len(found) >= 0.95 * len(judged)
     assert np.mean([each.low <= MEMORY <= each.high for each in found]) >= 0.84
     assert np.mean([each.value for each in found]) == pytest.approx(MEMORY, abs=0.03)
 

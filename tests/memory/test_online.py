@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,19 +113,31 @@ def test_saying_later_which_case_helped_moves_the_credit(filled):
     assert not same(layer(filled), shared)
 
 
-def test_a_correction_after_a_new_fit_is_learned_from_the_whole_log(filled):
+def test_a_correction_after_a_new_fit_takes_that_outcome_out_alone(filled):
     episode = planned(filled)
     recorded(filled, episode.plan_id, SUCCESS)
     recorded(filled, planned(filled).plan_id, SUCCESS)
     with filled.database.writing() as db:
-        fitting.refitted(db, versions.in_force(db))
+        version = fitting.refitted(db, versions.in_force(db))
+    lesson = recorded(filled, episode.plan_id, FAILURE).lesson
+    assert all(after < before for _, before, after in lesson.moved)
+    with filled.database.reading() as db:
+        corrected = versions.in_force(db)
+        assert corrected.watch["refits"] == version.watch["refits"] == 1
+        assert corrected.layer.mean == pytest.approx(fitting.fit(db, version).version.layer.mean, abs=0.03)
+
+
+def test_an_outcome_that_cannot_be_taken_out_is_corrected_by_a_new_fit_to_the_whole_log(filled):
+    episode = planned(filled)
+    recorded(filled, episode.plan_id, SUCCESS)
+    recorded(filled, planned(filled).plan_id, SUCCESS)
+    with filled.database.writing() as db:
+        version = versions.in_force(db)
+        versions.update(db, replace(version, watch={**version.watch, "refits": 7}))  # into another fit than it was
     recorded(filled, episode.plan_id, FAILURE)
     with filled.database.reading() as db:
         version = versions.in_force(db)
-        assert same(version.layer, fitting.fit(db, version).version.layer)
-    recorded(filled, episode.plan_id, SUCCESS)
-    with filled.database.reading() as db:
-        version = versions.in_force(db)
+        assert version.watch["refits"] == 8
         assert same(version.layer, fitting.fit(db, version).version.layer)
 
 
@@ -223,7 +236,7 @@ def test_similarity_ranks_again_while_it_foretells_outcomes_better(filled):
     recorded(filled, episode.plan_id)
     with filled.database.writing() as db:
         misled = versions.in_force(db)
-        versions.update(db, online.replace(misled, watch={"outcomes": 60, "margin": -9.0, "noise": 1.0}))
+        versions.update(db, replace(misled, watch={"outcomes": 60, "margin": -9.0, "noise": 1.0}))
     lesson = recorded(filled, planned(filled).plan_id, FAILURE).lesson
     assert lesson.trusted is False
     with filled.database.reading() as db:

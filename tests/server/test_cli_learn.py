@@ -50,6 +50,42 @@ def test_rolling_back_puts_the_version_in_force(bank):
     assert json.loads(learn(bank, "--rollback", "--json")) == {"in_force": 0}
 
 
+def test_what_was_learned_to_matter_is_said_in_words_and_as_json_the_strongest_first(bank):
+    learn(bank)
+    assert learn(bank, "--explain").startswith("nothing was learned yet")
+    assert json.loads(learn(bank, "--explain", "--json"))["weights"] == []
+    learn(bank, "--rollback", "1")
+    said = json.loads(learn(bank, "--explain", "--json"))
+    assert (said["version"], said["outcomes"], said["trusted"]) == (1, 240, True)
+    sizes = [abs(weight["log_odds"]) for weight in said["weights"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(weight["low"] < weight["log_odds"] < weight["high"] for weight in said["weights"])
+    words = learn(bank, "--explain")
+    assert "from 240 outcomes" in words
+    assert all(weight["when"] in words for weight in said["weights"])
+
+
+def test_the_report_is_one_page_with_the_same_words(bank, tmp_path):
+    learn(bank)
+    learn(bank, "--rollback", "1")
+    file = tmp_path / "report.html"
+    assert str(file) in learn(bank, "--report", str(file)).replace("\n", "")
+    page = file.read_text(encoding="utf-8")
+    for weight in json.loads(learn(bank, "--explain", "--json"))["weights"]:
+        assert weight["when"] in page
+    assert json.loads(learn(bank, "--report", str(file), "--json")) == {"written": str(file)}
+    with pytest.raises(InputError, match="cannot be written"):
+        learn(bank, "--report", str(tmp_path / "nowhere" / "report.html"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--explain", "--status"], ["--report", "x.html", "--explain"], ["--status", "--force"]]
+)
+def test_one_thing_is_done_at_a_time(bank, arguments):
+    with pytest.raises(InputError, match="one after the other"):
+        learn(bank, *arguments)
+
+
 @pytest.mark.parametrize("arguments", [["3"], ["--status", "--rollback"]])
 def test_what_makes_no_sense_together_is_refused(bank, arguments):
     with pytest.raises(InputError, match="--rollback"):

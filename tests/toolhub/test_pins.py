@@ -72,6 +72,19 @@ def test_a_definition_that_goes_back_to_the_approved_one_waits_for_nothing(file:
     assert pins.pending() == ()
 
 
+def test_what_differs_is_told_without_pinning_or_writing_anything(file: Path) -> None:
+    pins = Pins(file)
+    assert pins.differing("files", [READ]) == {}
+    assert not file.exists()
+    pins.check("files", [READ])
+    written = file.read_bytes()
+    assert pins.differing("files", [READ]) == {}
+    assert pins.differing("files", [POISONED]) == {"read": digest(definition(POISONED))}
+    assert pins.differing("files", [POISONED], identity="another") == {}
+    assert file.read_bytes() == written
+    assert pins.pending() == ()
+
+
 def test_a_tool_missing_from_a_listing_keeps_its_pin(file: Path) -> None:
     pins = Pins(file)
     pins.check("files", [READ, WRITE])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -12,7 +12,7 @@ import anyio.to_thread
 from mcp import types
 
 from memento_toolhub.backend import Backend
-from memento_toolhub.config.hub import Expose, Pin
+from memento_toolhub.config.hub import BackendConfig, Expose, Pin
 from memento_toolhub.errors import HubError
 from memento_toolhub.names import Names
 from memento_toolhub.trust.pins import Pins, Status, mark
@@ -63,6 +63,20 @@ class Entry:
         return f"{name}. {self.tool.title or ''} {self.tool.description or ''} {words} {self.backend.name}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """What a connected server lists; the same object as long as that stays as it is.
+
+    Attributes:
+        tools: its tools by its own names, also those that are not relayed.
+        names: what the relayed ones are called here, by its own names.
+    """
+
+    config: BackendConfig
+    tools: Mapping[str, types.Tool]
+    names: Mapping[str, str]
+
+
 class Catalogue:
     """Knows every tool that was seen, by its name here."""
 
@@ -71,6 +85,7 @@ class Catalogue:
         self._pins = pins
         self._budget = budget
         self._names = Names()
+        self._listings: dict[str, tuple[list[list[types.Tool]], Listing | None]] = {}
         self._seen: dict[Connection, tuple[list[types.Tool], list[Entry]]] = {}
 
     async def entries(self, backend: Backend, connection: Connection) -> list[Entry]:
@@ -85,6 +100,18 @@ class Catalogue:
         statuses = await anyio.to_thread.run_sync(self._statuses, backend, tools)
         found = [Entry(self.name(backend, tool.name), backend, tool, statuses[tool.name]) for tool in tools]
         self._seen[connection] = (listing, found)
+        return found
+
+    def listing(self, backend: Backend) -> Listing | None:
+        """What a server lists now, over all its connections; None while it is not connected or lists nothing."""
+        lists = [connection.tools for connection in backend.connections()]
+        known = self._listings.get(backend.name)
+        if known is not None and [id(tools) for tools in known[0]] == [id(tools) for tools in lists]:
+            return known[1]
+        tools = {tool.name: tool for listed in lists for tool in listed}
+        names = {tool: self.name(backend, tool) for tool in tools if backend.config.relays(tool)}
+        found = Listing(backend.config, tools, names) if tools else None
+        self._listings[backend.name] = lists, found
         return found
 
     def name(self, backend: Backend, tool: str) -> str:

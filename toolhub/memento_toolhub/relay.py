@@ -14,7 +14,7 @@ from mcp.server.subscriptions import SubscriptionBus
 from memento_toolhub import own_tools
 from memento_toolhub.backend import Backend, UnavailableError
 from memento_toolhub.calls import Caller, Order, failed
-from memento_toolhub.catalogue import Catalogue, Entry, Rank, search
+from memento_toolhub.catalogue import Catalogue, Entry, Listing, Rank, search
 from memento_toolhub.config.hub import HubConfig
 from memento_toolhub.offers import Offers
 from memento_toolhub.plans import OpenPlans
@@ -102,6 +102,11 @@ class Relay:
     def running(self) -> AbstractAsyncContextManager[None]:
         """Hold the connections; at the end all are closed and their processes gone."""
         return self.reach.running()
+
+    def listings(self) -> list[Listing]:
+        """What the servers that are connected now list; waits for none. To be called on the event loop."""
+        found = [self._catalogue.listing(backend) for backend in self.reach.backends.values()]
+        return [listing for listing in found if listing is not None]
 
     async def _list_tools(self, ctx: Context, params: Any) -> types.ListToolsResult:
         own = types.ListToolsResult.model_validate(await self._own_list(ctx, params))

@@ -35,6 +35,20 @@ def tools_back(db: apsw.Connection, tools: Iterable[str]) -> int:
     return _refreshed(db, _naming(db, names))
 
 
+def noted(db: apsw.Connection) -> dict[str, bool]:
+    """The tools that are noted as changed or gone, each with whether it is gone."""
+    return {tool: bool(is_missing) for tool, is_missing in fetch_all(db, "SELECT tool, is_missing FROM tool_drift")}
+
+
+def named(db: apsw.Connection) -> frozenset[str]:
+    """All tools that stored plans name, those of forgotten cases too, for they may be restored."""
+    sql = """
+        SELECT DISTINCT step.value ->> 'tool' FROM cases, json_each(cases.plan) AS step
+        WHERE instr(cases.plan, '"tool":') AND step.value ->> 'tool' <> ''
+    """
+    return frozenset(tool for (tool,) in fetch_all(db, sql))
+
+
 def tools_of(case: Case) -> frozenset[str]:
     """The tools that a plan names."""
     return frozenset(step.tool for step in case.plan.subtasks if step.tool)
@@ -56,6 +70,8 @@ def _noted(db: apsw.Connection, tools: Iterable[str], now: float, *, is_missing:
 
 def _naming(db: apsw.Connection, tools: list[str]) -> list[int]:
     """Cases whose stored plans name one of the tools, forgotten ones too, for they may be restored."""
+    if not tools:
+        return []
     needles = [f'"tool":{json.dumps(tool, ensure_ascii=False)}' for tool in tools]
     sql = "SELECT key FROM cases WHERE EXISTS (SELECT 1 FROM json_each(?) WHERE instr(cases.plan, value))"
     return [key for (key,) in fetch_all(db, sql, (json.dumps(needles),))]

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memento_memory.learning.calibration import cross_entropy
 from memento_memory.dataset import Episodes
+from memento_memory.learning.calibration import cross_entropy
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]

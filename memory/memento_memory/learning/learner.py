@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import numpy as np
 
+from memento_memory.dataset import Episodes, Flags, Split, split
+from memento_memory.fitting import NETWORK, Fitted, fit, layer_of, put_in_force, read
 from memento_memory.learning import attempts, checkpoint
 from memento_memory.learning.calibration import Observed, calibrated, cross_entropy, expected_error
-from memento_memory.dataset import Episodes, Flags, Split, split
 from memento_memory.learning.errors import NotEnoughError
-from memento_memory.fitting import NETWORK, Fitted, fit, layer_of, put_in_force, read
 from memento_memory.learning.gate import Opinion, Outcomes, Verdict, judge
 from memento_memory.learning.lease import Lease, held
 from memento_memory.learning.recipe import DEFAULT, Recipe

@@ -29,6 +29,8 @@ BLOCKS = 12
 BINS = 10
 _LEAST_IN_BLOCK = 10
 _NAMED = 5  # cases on either list
+_TELLING = 14  # weights shown
+_FAINT = 0.05  # log-odds below which a weight is not worth a line
 _DOUBT = 2.0  # showings without effect that every case starts with
 _Z = 1.96
 
@@ -166,7 +168,7 @@ def gather(db: apsw.Connection, targets: Sequence[TargetPolicy] = (), *, namespa
         _blocks(notes.told),
         bins,
         _calibration_error(bins),
-        _weights(version),
+        weights(version),
         most,
         least,
         findings,
@@ -209,16 +211,18 @@ def _calibration_error(bins: Sequence[Bin]) -> float | None:
     return sum(each.count * abs(each.foretold - each.found.value) for each in bins) / total if total else None
 
 
-def _weights(version: Version) -> tuple[Weight, ...]:
-    """Of the pair's features, the strongest first; the network's only where there is one."""
+def weights(version: Version) -> tuple[Weight, ...]:
+    """Of the pair's features that tell something, the strongest first; none before the first outcome."""
+    if not version.layer.updates:
+        return ()
     spread = _Z * np.sqrt(np.diag(version.layer.covariance))
     made = []
     for at, feature in enumerate(PAIR, start=len(TASK)):
         mean, half = float(version.layer.mean[at]), float(spread[at])
         told = Estimate(mean, mean - half, mean + half)
-        if feature.name != "network" or version.network is not None:
+        if abs(mean) >= _FAINT and (feature.name != "network" or version.network is not None):
             made.append(Weight(feature.name, feature.more, feature.less, told, feature.prior_mean))
-    return tuple(sorted(made, key=lambda each: -abs(each.change.value)))
+    return tuple(sorted(made, key=lambda each: -abs(each.change.value))[:_TELLING])
 
 
 def _helpers(

@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from memento_memory.dataset import Episodes, Flags, Floats, Numbers, rows_of
 from memento_memory.learning import checkpoint
 from memento_memory.learning.committee import (
     LinearModel,
@@ -42,7 +43,6 @@ from memento_memory.learning.committee import (
     plan_of,
     trainable,
 )
-from memento_memory.dataset import Episodes, Flags, Floats, Numbers, rows_of
 from memento_memory.learning.recipe import Recipe
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.network import Network

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 BANDWIDTH = 0.15
 STRENGTH = 2.0
+SHRINKAGE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,67 @@ def episodic(
     """
     if strength <= 0:
         raise InputError("strength", f"is {strength}; it must be above 0")
-    if not np.all((history.value >= 0) & (history.value <= 1)):
-        raise InputError("value", "has values outside [0, 1]")
-    n = len(successes)
-    mass = kernel(history.similarity, bandwidth=bandwidth) * history.evidence
-    support = np.bincount(history.owner, mass, n).astype(np.float64)
-    earned = np.bincount(history.owner, mass * history.value, n).astype(np.float64)
+    _check(history)
+    support, earned = _near(history, len(successes), bandwidth)
     overall, doubt = _beta(1 + successes, 1 + failures)
     mean, local = _beta(strength * overall + earned, strength * (1 - overall) + support - earned)
     return Episodic(mean, local + (strength / (strength + support)) ** 2 * doubt, support)
+
+
+def outcomes_of_reuse(
+    history: History,
+    n: int,
+    *,
+    bandwidth: float = BANDWIDTH,
+    strength: float = STRENGTH,
+    shrinkage: float = SHRINKAGE,
+) -> tuple[Floats, Floats]:
+    """What reusing each of n candidates led to, as log-odds beside what was to be expected.
+
+    A hierarchy of Beta means, each the prior of the next: m, of all showings of all candidates; m_c, of the case's own
+    showings whatever the task; m_cs, of those near the present task, where a showing counts k(s, s_i):
+
+        m    = (1 + sum w_i Q_i)              / (2 + sum w_i)
+        m_c  = (shrinkage m + sum_c w_i Q_i)  / (shrinkage + sum_c w_i)
+        m_cs = (strength m_c + sum_c k w_i Q_i) / (strength + sum_c k w_i)
+
+    A case that was never shown has 0 in both, so it looks neither better nor worse than those that were.
+
+    Args:
+        shrinkage: how many showings of the case what is usual counts as, above 0.
+        strength: how many neighbouring showings the case's overall record counts as, above 0.
+
+    Returns:
+        logit m_c - logit m and logit m_cs - logit m_c, shape (n,) each.
+
+    Raises:
+        InputError: if the bandwidth is not above 0, or a value lies outside [0, 1].
+    """
+    if not len(history.owner):
+        return np.zeros(n), np.zeros(n)
+    _check(history)
+    shown, won = _sums(history.owner, history.evidence, history.value, n)
+    usual = (1 + float(won.sum())) / (2 + float(shown.sum()))
+    overall = (shrinkage * usual + won) / (shrinkage + shown)
+    support, earned = _near(history, n, bandwidth)
+    here = (strength * overall + earned) / (strength + support)
+    level = np.log(overall / (1 - overall))
+    return level - np.log(usual / (1 - usual)), np.log(here / (1 - here)) - level
+
+
+def _near(history: History, n: int, bandwidth: float) -> tuple[Floats, Floats]:
+    """Of each candidate's showings around the present task, the kernel mass and what it earned."""
+    return _sums(history.owner, kernel(history.similarity, bandwidth=bandwidth) * history.evidence, history.value, n)
+
+
+def _sums(owner: NDArray[np.int64], mass: Floats, value: Floats, n: int) -> tuple[Floats, Floats]:
+    """By owner, the mass and the part of it that was earned."""
+    return np.bincount(owner, mass, n).astype(np.float64), np.bincount(owner, mass * value, n).astype(np.float64)
+
+
+def _check(history: History) -> None:
+    if len(history.value) and not (history.value.min() >= 0 and history.value.max() <= 1):
+        raise InputError("value", "has values outside [0, 1]")
 
 
 def _beta(a: Floats, b: Floats) -> tuple[Floats, Floats]:

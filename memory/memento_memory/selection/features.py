@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memento_memory.case import Case
-from memento_memory.selection.episodic import episodic
+from memento_memory.selection.episodic import outcomes_of_reuse
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.wordsets import named, told
 
@@ -51,27 +53,29 @@ PAIR = (
     Feature("unasked", "its task asks for other things too", "its task asks for nothing else", 0.0, 0.1),
     Feature("length", "the tasks differ in length", "the tasks are of a length", 0.0, 0.1),
     Feature("record", "its outcomes are good and well proven", "its outcomes are bad or weakly proven", 0.7, 0.2),
+    Feature("helped", "it helped more than other cases did", "it helped less than other cases did", 0.0, 0.2),
     Feature("neighbours", "it helped with tasks like this", "it failed with tasks like this", 0.5, 0.3),
     Feature("needed", "without a case this task failed", "without a case this task never failed", 0.5, 0.3),
     Feature("tried", "cases failed with this task", "no case failed with this task", -1.0, 0.3),
-    Feature("used", "it was used when shown", "it was shown and not used", 0.0, 0.2),
+    Feature("used", "it was used when shown", "it was shown, and not said to have been used", 0.0, 0.2),
     Feature("steps", "its plan is long", "its plan is short", 0.0, 0.1),
-    Feature("tools", "it needs tools that are not at hand", "its tools are at hand", 0.0, 0.2),
+    Feature("tools", "it needs tools that are not at hand", "its tools are at hand", -1.0, 0.3),
     Feature("age", "it is old", "it is recent", 0.0, 0.1),
     Feature("network", "the trained network values it", "the trained network does not", 0.0, 0.3),
 )
 
-_ONE_SUCCESS = np.log(2.0)  # log-odds of the Beta posterior of one proven success
+_ONE_SUCCESS = math.log(2.0)  # log-odds of the Beta posterior of one proven success
 _NEIGHBOURHOOD = 0.2  # the step in similarity over which a candidate counts e times less
 _SAME = 0.03  # the same for what became of a case: on real tasks a success with a task merely near says little
 _UNKNOWN, _KNOWN = 0.8, 0.95  # shares of a task that the bank spans: nothing is expected, and all that can be
+_NOWHERE = 1e-12  # a squared length below this is none
 _MONTH = 30 * 86_400.0
 
 
 def task_features(sight: Sight) -> Floats:
     """psi(s), shape (m,); the first is 1."""
     good = np.array([case.result.reward or 0.0 for case in sight.cases], np.float64)
-    return np.array([1.0, float(_nearness(sight) @ (good - 1)), np.log1p(sight.failed_alone)])
+    return np.array([1.0, float(_nearness(sight) @ (good - 1)), math.log1p(sight.failed_alone)])
 
 
 def pair_features(sight: Sight) -> Floats:
@@ -81,15 +85,16 @@ def pair_features(sight: Sight) -> Floats:
         return np.zeros((0, len(PAIR)))
     similarity = (sight.similarity - sight.threshold) / 0.1
     expected, apart, moved = _plans(sight)
-    missing, covers, unshared, unasked, length = _wording(sight).T
-    record, neighbours, used = _experience(sight)
+    missing, covers, unshared, unasked, length = _wording(sight)
+    helped, neighbours = outcomes_of_reuse(sight.history, n, bandwidth=_SAME)
+    record, used, steps, tools, age = _standing(sight)
     columns = {
-        "shown": np.ones(n),
+        "shown": 1.0,
         "similarity": similarity,
-        "nearest": np.full(n, similarity.max() - 3),
+        "nearest": similarity.max() - 3,
         "expected": expected,
         "apart": apart,
-        "foreseen": np.full(n, expected.max()),
+        "foreseen": expected.max(),
         "missing": missing,
         "covers": covers,
         "moved": moved,
@@ -97,16 +102,20 @@ def pair_features(sight: Sight) -> Floats:
         "unasked": unasked,
         "length": length,
         "record": record,
+        "helped": helped,
         "neighbours": neighbours,
-        "needed": np.full(n, np.log1p(sight.failed_alone)),
-        "tried": np.full(n, np.log1p(sight.failed_shown)),
+        "needed": math.log1p(sight.failed_alone),
+        "tried": math.log1p(sight.failed_shown),
         "used": used,
-        "steps": np.array([np.log2(1 + len(case.plan.subtasks)) - 1 for case in sight.cases]),
-        "tools": np.array([_missing_tools(sight.tools, case) for case in sight.cases]),
-        "age": np.log1p([_age(sight, case) / _MONTH for case in sight.cases]),
-        "network": np.zeros(n),
+        "steps": steps,
+        "tools": tools,
+        "age": age,
+        "network": 0.0,
     }
-    return np.stack([columns[feature.name] for feature in PAIR], axis=1)
+    found = np.empty((n, len(PAIR)))
+    for place, feature in enumerate(PAIR):
+        found[:, place] = columns[feature.name]
+    return found
 
 
 def _nearness(sight: Sight) -> Floats:
@@ -120,63 +129,88 @@ def _plans(sight: Sight) -> tuple[Floats, Floats, Floats]:
     seen from the mean of the plans at hand, and whether it is nearer to this task than to its own."""
     n = len(sight.cases)
     plans = sight.plan_vectors.astype(np.float64)
-    known = np.isfinite(plans.sum(1))
+    sizes = _products(plans, plans)
+    known = np.isfinite(sizes)
+    nothing = np.zeros(n)
     if sight.vector is None or not known.any():
-        return np.zeros(n), np.zeros(n), np.zeros(n)
-    moved = np.nan_to_num((plans @ sight.vector - (plans * sight.vectors).sum(1) + 0.1) / 0.1)
+        return nothing, nothing, nothing
+    if not known.all():
+        plans[~known], sizes[~known] = 0.0, 0.0
+    vector, vectors = sight.vector.astype(np.float64), sight.vectors.astype(np.float64)
+    nearer = plans @ vector - _products(plans, vectors)
+    moved = np.where(known & np.isfinite(nearer), (nearer + 0.1) / 0.1, 0.0)
     if sight.expected is None:
-        return np.zeros(n), np.zeros(n), moved
+        return nothing, nothing, moved
     share = np.where(known, _nearness(sight), 0.0)
-    at_hand = (share / share.sum()) @ np.where(known[:, None], plans, 0.0)
-    expected = _alike(plans, sight.expected.plan, sight.expected.usual)
-    apart = _alike(plans, sight.expected.plan, at_hand)
+    expected = _alike(plans, sizes, sight.expected.plan, sight.expected.usual)
+    apart = _alike(plans, sizes, sight.expected.plan, (share / share.sum()) @ plans)
     # Of kinds of task that are new to the bank, the expectation says nothing; on real tasks it did harm there.
-    sure = min(max((sight.expected.known - _UNKNOWN) / (_KNOWN - _UNKNOWN), 0.0), 1.0)
-    return sure * np.nan_to_num((expected - 0.6) / 0.2), sure * np.nan_to_num(apart / 0.3), moved
+    sure = known * min(max((sight.expected.known - _UNKNOWN) / (_KNOWN - _UNKNOWN), 0.0), 1.0)
+    return sure * (expected - 0.6) / 0.2, sure * apart / 0.3, moved
 
 
-def _alike(plans: Floats, wanted: Floats, centre: Floats) -> Floats:
-    """Cosine of each plan and the wanted one, seen from a centre; shape (n,), 0 where one of them is the centre."""
-    away, direction = plans - centre, wanted - centre
-    scale = np.sqrt((away * away).sum(1) * float(direction @ direction))
-    return np.where(scale > 1e-9, (away @ direction) / np.maximum(scale, 1e-9), 0.0)
+def _alike(plans: Floats, sizes: Floats, wanted: Floats, centre: Floats) -> Floats:
+    """Cosine of each plan and the wanted one, seen from a centre; shape (n,), 0 where one of them is the centre.
+
+    Args:
+        sizes: squares of the lengths of the plans, shape (n,).
+    """
+    direction = wanted - centre
+    away = sizes - 2 * (plans @ centre) + float(centre @ centre)  # squared distances, without a difference of matrices
+    scale = away * float(direction @ direction)
+    along = plans @ direction - float(centre @ direction)
+    return np.where(scale > _NOWHERE, along / np.sqrt(np.maximum(scale, _NOWHERE)), 0.0)
 
 
-def _wording(sight: Sight) -> Floats:
-    """What the words of tasks and plans say, shape (n, 5)."""
+def _products(a: Floats, b: Floats) -> Floats:
+    """Scalar product of each row of one matrix with that of the other, shape (n,)."""
+    return np.asarray(np.einsum("ij,ij->i", a, b))
+
+
+def _wording(sight: Sight) -> tuple[Floats, ...]:
+    """What the words of tasks and plans say, five columns of shape (n,)."""
     asked = sorted(told(sight.task))
-    olds, plans = [told(case.task) for case in sight.cases], [named(case.plan) for case in sight.cases]
-    in_task = np.array([[word in old for word in asked] for old in olds], np.float64)
-    in_plan = np.array([[word in plan for word in asked] for plan in plans], np.float64)
-    weight = np.array([sight.rarity(word) for word in asked]) + 0.1
+    n = len(sight.cases)
+    olds = [told(case.task) for case in sight.cases]
+    found = _has([*olds, *(named(case.plan) for case in sight.cases)], asked)
+    absent, in_plan = 1 - found[:, :n], found[:, n:]
+    weight = np.array([sight.rarity(word) for word in asked], np.float64) + 0.1
     weight /= max(float(weight.sum()), 1e-9)
-    missing = ((1 - in_task) * (1 - in_plan)) @ in_plan.any(axis=0)
-    old_words = np.array([max(len(old), 1) for old in olds], np.float64)
+    old_words = np.array([len(old) or 1 for old in olds], np.float64)
     sizes = np.array([len(case.task.text) for case in sight.cases], np.float64)
-    columns = (
-        missing - 1,
-        (in_plan @ weight) / 0.2 - 1.5,
-        (1 - in_task) @ weight / 0.2 - 2,
-        (1 - in_task.sum(1) / old_words) / 0.2 - 2,
+    return (
+        in_plan.any(axis=1) @ (absent * (1 - in_plan)) - 1,
+        (weight @ in_plan) / 0.2 - 1.5,
+        (weight @ absent) / 0.2 - 2,
+        (1 - found[:, :n].sum(0) / old_words) / 0.2 - 2,
         np.abs(np.log((1 + sizes) / (1 + len(sight.task.text)))) / 0.3 - 1,
     )
-    return np.stack(columns, axis=1)
 
 
-def _experience(sight: Sight) -> list[Floats]:
-    """What became of the case so far."""
-    won = np.array([case.successes for case in sight.cases], np.float64)
-    lost = np.array([case.failures for case in sight.cases], np.float64)
-    shown = np.array([case.shown for case in sight.cases], np.float64)
-    used = np.array([case.used for case in sight.cases], np.float64)
-    record = np.log((1 + won) / (1 + lost))
-    near = episodic(sight.history, won, lost, bandwidth=_SAME).mean
-    return [record - _ONE_SUCCESS, np.log(near / (1 - near)) - record, (used - 0.5 * shown) / (2 + shown)]
+def _has(sets: Sequence[frozenset[str]], asked: Sequence[str]) -> Floats:
+    """1 where a set has the word, shape (words, sets)."""
+    flags = b"".join([bytes([word in has for has in sets]) for word in asked])
+    return np.frombuffer(flags, np.uint8).reshape(len(asked), len(sets)).astype(np.float64)
 
 
-def _missing_tools(at_hand: frozenset[str] | None, case: Case) -> float:
+def _standing(sight: Sight) -> Floats:
+    """What is known of a case whatever the task, shape (5, n): its own outcomes, use, steps, tools and age."""
+    rows = [
+        (
+            math.log((1 + case.decay * case.successes) / (1 + case.decay * case.failures)) - _ONE_SUCCESS,
+            (case.used - 0.5 * case.shown) / (2 + case.shown),
+            math.log2(1 + len(case.plan.subtasks)) - 1,
+            _missing_tools(sight.tools, case) if sight.tools is not None else 0.0,
+            math.log1p(_age(sight, case) / _MONTH),
+        )
+        for case in sight.cases
+    ]
+    return np.array(rows, np.float64).T
+
+
+def _missing_tools(at_hand: frozenset[str], case: Case) -> float:
     needed = {step.tool for step in case.plan.subtasks if step.tool}
-    return len(needed - at_hand) / len(needed) if needed and at_hand is not None else 0.0
+    return len(needed - at_hand) / len(needed) if needed else 0.0
 
 
 def _age(sight: Sight, case: Case) -> float:

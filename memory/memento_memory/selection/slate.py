@@ -52,18 +52,18 @@ def choose(
     """
     cases, values = sight.cases, chooser.q.values(sight)
     repeats = np.array([case.task.is_same_as(sight.task) for case in cases], np.bool_)
-    outcomes = [case.result.outcome for case in cases]
+    outcomes, plans = [case.result.outcome for case in cases], [case.plan.skeleton for case in cases]
     failed_here = frozenset(
-        c.plan.skeleton for c, again, o in zip(cases, repeats, outcomes, strict=True) if again and o is Outcome.FAILURE
+        plan for plan, again, o in zip(plans, repeats, outcomes, strict=True) if again and o is Outcome.FAILURE
     )
     examples = [
         i
         for i, case in enumerate(cases)
-        if outcomes[i] is Outcome.SUCCESS and case.plan.skeleton not in failed_here and admits(case)
+        if outcomes[i] is Outcome.SUCCESS and plans[i] not in failed_here and admits(case)
     ]
-    pool = _pool(sight, examples, repeats, values)
+    pool = _pool(sight, examples, [plans[i] for i in examples], repeats, values)
     at_best = len(pool.forced) + len(greedy(_of(values, examples), k, pool.allows, chooser.policy.caution))
-    followed = {cases[i].plan.skeleton for i in examples}
+    followed = {plans[i] for i in examples}
     warnings = _warnings(sight, repeats, k, at_best, lambda case: admits(case) and case.plan.skeleton not in followed)
     room = k - len(warnings)
     pool = replace(pool, forced=pool.forced[:room])
@@ -97,11 +97,13 @@ def browse(sight: Sight, chooser: Chooser, *, ranking: str) -> Slate:
     return Slate(tuple(shown), 0.0, "browse", ranking, void_value=values.void)
 
 
-def _pool(sight: Sight, examples: Sequence[int], repeats: NDArray[np.bool_], values: Values) -> Pool:
+def _pool(
+    sight: Sight, examples: Sequence[int], skeletons: Sequence[str], repeats: NDArray[np.bool_], values: Values
+) -> Pool:
     """The examples with what may not be shown together; what worked on this very task is forced, by value."""
     cases = [sight.cases[i] for i in examples]
     similarity = sight.similarity[list(examples)]
-    plans = numbered([case.plan.skeleton for case in cases])
+    plans = numbered(skeletons)
     tasks = numbered([(normalised(case.task.text), normalised(case.task.context)) for case in cases])
     free = Pool(similarity, plans, tasks)
     again = [n for n, i in enumerate(examples) if repeats[i]]

@@ -132,9 +132,9 @@ def contributions(pair: Floats, weights: Floats, index: int) -> list[tuple[str, 
     """
     apart = pair[index] - (pair.mean(0) if len(pair) > 1 else 0.0)
     amounts = weights[len(TASK) :] * apart
-    order = np.argsort(-np.abs(amounts), kind="stable")
-    said = [(PAIR[i].more if apart[i] > 0 else PAIR[i].less, float(amounts[i])) for i in order]
-    return [(words, amount) for words, amount in said if abs(amount) >= _TELLING]
+    telling = np.flatnonzero(np.abs(amounts) >= _TELLING)
+    order = telling[np.argsort(-np.abs(amounts[telling]), kind="stable")]
+    return [(PAIR[i].more if apart[i] > 0 else PAIR[i].less, float(amounts[i])) for i in order]
 
 
 def sigmoid(logits: Floats) -> Floats:

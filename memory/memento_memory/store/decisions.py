@@ -157,11 +157,15 @@ def history(db: apsw.Connection, case_keys: Sequence[int], vector: Vectors | Non
     nothing = History(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
     if vector is None or not case_keys:
         return nothing
+    # A case may have been shown thousands of times: an index alone sorts the showings, and few of them are looked at.
     rows = fetch_all(
         db,
-        "SELECT s.case_key, d.vector, e.reward, e.evidence, s.used FROM slates s JOIN episodes e ON e.key ="
-        " s.episode_key JOIN decisions d ON d.episode_key = e.key WHERE s.case_key IN (SELECT value FROM json_each(?))"
-        " AND e.reward IS NOT NULL AND s.used IS NOT 0 AND length(d.vector) = ? ORDER BY s.episode_key DESC LIMIT ?",
+        "WITH newest AS MATERIALIZED (SELECT case_key, episode_key, position FROM slates"
+        " WHERE case_key IN (SELECT value FROM json_each(?)) ORDER BY episode_key DESC)"
+        " SELECT n.case_key, d.vector, e.reward, e.evidence FROM newest n"
+        " CROSS JOIN slates s ON s.episode_key = n.episode_key AND s.position = n.position"
+        " CROSS JOIN episodes e ON e.key = n.episode_key CROSS JOIN decisions d ON d.episode_key = n.episode_key"
+        " WHERE s.used IS NOT 0 AND e.reward IS NOT NULL AND length(d.vector) = ? LIMIT ?",
         (json.dumps(list(case_keys)), 2 * len(vector), _HISTORY),
     )
     if not rows:

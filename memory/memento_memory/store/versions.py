@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import apsw
@@ -132,11 +133,17 @@ def _version(row: tuple[Any, ...]) -> Version:
     return Version(
         number,
         status,
-        LastLayer.from_bytes(layer),
-        LastLayer.from_bytes(reference),
+        _layer(layer),
+        _layer(reference),
         network,
         json.loads(report),
         json.loads(watch),
         created_at,
         schema,
     )
+
+
+@lru_cache(8)
+def _layer(data: bytes) -> LastLayer:
+    """Kept, for between two outcomes every retrieval and recording reads the same."""
+    return LastLayer.from_bytes(data)

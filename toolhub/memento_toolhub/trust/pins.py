@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -83,6 +83,16 @@ class Pins:
             HubError: the file is damaged.
         """
         return tuple(_pending(self._file.read()))
+
+    def differing(self, backend: str, tools: Iterable[Tool], *, identity: str = "") -> dict[str, str]:
+        """Digests of those definitions that are not the approved ones, by tool; pins nothing and approves nothing.
+
+        Raises:
+            HubError: the file is damaged.
+        """
+        pins = _pins(self._file.read(), backend, identity)
+        seen = {tool.name: digest(definition(tool)) for tool in tools if tool.name in pins}
+        return {name: found for name, found in seen.items() if found != pins[name].approved}
 
     def approve(
         self, backend: str, tool: str | None = None, *, shown: Sequence[Change] | None = None
