@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.learning.data import Table, embedded, read
 from benchmarks.learning.report import MissingDataError
+from benchmarks.learning.tables import Table, embedded, read
 
 from memento_memory.case import Case, Evidence, Outcome, Result, Task
 from memento_memory.embedding import DEFAULT_MODEL, Embedder, find_prepared, load

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from benchmarks.learning.data import Bank, Table, history_of, intercode
+from benchmarks.learning.data import Bank, history_of
 from benchmarks.learning.report import Cell, Report, number
+from benchmarks.learning.tables import Table, intercode
 
 from memento_memory.bank import CaseBank
 from memento_memory.case import Case, Evidence, Outcome, Result, Task

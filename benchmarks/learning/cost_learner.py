@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from benchmarks.learning.data import Bank, Table, intercode
+from benchmarks.learning.data import Bank
+from benchmarks.learning.tables import Table, intercode
 
 from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.dataset import Episodes, gather, with_vectors

@@ -24,8 +24,8 @@ from benchmarks.learning.curation_stream import (
 from benchmarks.learning.curation_stream import (
     run as run_stream,
 )
-from benchmarks.learning.data import Table
 from benchmarks.learning.report import Report
+from benchmarks.learning.tables import Table
 from numpy.typing import NDArray
 
 from memento_memory.curation.injection import instruction_in

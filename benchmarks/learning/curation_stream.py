@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from benchmarks.learning.data import Table, intercode, read
+from benchmarks.learning.tables import Table, intercode, read
 from numpy.typing import NDArray
 
 from memento_memory.curation.bounds import Bounds, evict

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from benchmarks.learning.data import Table, history_of
+from benchmarks.learning.data import history_of
+from benchmarks.learning.tables import Table
 from numpy.typing import NDArray
 
 from memento_memory.selection.episodic import History

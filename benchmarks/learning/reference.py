@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from benchmarks.learning.bootstrap import Interval, calibration_error
-from benchmarks.learning.data import embedded, read
 from benchmarks.learning.perceptron import logits_of, perceptron
 from benchmarks.learning.report import Cell, Report, interval, number
+from benchmarks.learning.tables import embedded, read
 from numpy.typing import NDArray
 
 from memento_memory.selection.episodic import History, episodic

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from benchmarks.learning.baselines import Scene, baselines, judged, scene_of, taught
 from benchmarks.learning.bootstrap import by_group, calibration_error, over_groups, over_tasks
-from benchmarks.learning.data import Bank, Pool, Table, intercode, pools
+from benchmarks.learning.data import Bank, Pool, pools
 from benchmarks.learning.past import Past
 from benchmarks.learning.report import Report, interval
+from benchmarks.learning.tables import Table, intercode
 from numpy.typing import NDArray
 
 from memento_memory.selection.credit import case_rows

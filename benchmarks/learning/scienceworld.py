@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from benchmarks.learning import bootstrap
-from benchmarks.learning.data import Bank, Table, embedded, read
+from benchmarks.learning.data import Bank
 from benchmarks.learning.past import Past
 from benchmarks.learning.report import Report
 from benchmarks.learning.scienceworld_pairs import default_out
+from benchmarks.learning.tables import Table, embedded, read
 from numpy.typing import NDArray
 
 from memento_memory.case import Case, Evidence, Outcome, Result, Task

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.learning.data import embedded, read
 from benchmarks.learning.report import MissingDataError
+from benchmarks.learning.tables import embedded, read
 from platformdirs import user_cache_path
 
 from memento_memory.case import Task

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from benchmarks.learning.baselines import Chooser, Scene, baselines, order, scene_of
 from benchmarks.learning.bootstrap import of_runs
-from benchmarks.learning.data import Bank, Table, history_of, intercode, pool
+from benchmarks.learning.data import Bank, history_of, pool
 from benchmarks.learning.report import Report
+from benchmarks.learning.tables import Table, intercode
 from numpy.typing import NDArray
 
 from memento_memory.selection.credit import case_rows

@@ -39,7 +39,7 @@ class Desk:
         self._held: tuple[tuple[int, int], QFunction] | None = None
 
     def chooser(self, db: apsw.Connection) -> Chooser:
-        """The value model in force and the policy, with chance of its own."""
+        """The value model in force, the policy, and this process's chance, which locks itself."""
         with self._lock:
             mark = versions.mark_in_force(db)
             if self._held is None or self._held[0] != mark:

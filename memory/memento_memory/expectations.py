@@ -20,7 +20,7 @@ Vectors = NDArray[np.float32]
 
 _MOST = 20_000  # successes in one fit, the newest: 60 MB to read, a second to fit
 _STALE_SHARE, _STALE_FROM = 0.05, 32  # how many may have come since the stored fit
-_CATCH_UP = 256  # most changes that are added one by one
+_CATCH_UP = 64  # most successes that are added one by one; upkeep brings in what came before them
 
 
 class Expectations:

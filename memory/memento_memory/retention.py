@@ -105,9 +105,8 @@ def retain(db: apsw.Connection, report: Report, cosines: Cosines, now: float) ->
     used_news = _mark_used(db, key, episode, report)
     if known == result and same_plan:
         if used_news:
-            noted = _unchanged(db, episode, "noted which cases helped")
             lesson = _learn(db, key, episode.result, report, now)
-            return replace(noted, status=Status.UPDATED, lesson=lesson)
+            return replace(_unchanged(db, episode, "noted which cases helped"), status=Status.UPDATED, lesson=lesson)
         return _unchanged(db, episode, excuse, "this outcome was recorded before; nothing was counted twice")
     episodes.put_result(db, key, result, now)
     strongest = episodes.strongest(db, key)
@@ -126,7 +125,7 @@ def _learn(db: apsw.Connection, key: int, result: Result | None, report: Report,
     """Let the value model learn an outcome; work that was not planned here says nothing about showing cases."""
     if not report.plan_id or result is None:
         return None
-    from memento_memory import online  # brings NumPy
+    from memento_memory import online
 
     return online.learn(db, key, result, now)
 
@@ -204,7 +203,7 @@ def _joined(*notes: str) -> str:
 
 
 def _counted(calls: Sequence[ToolCall]) -> str:
-    return "1 tool call" if len(calls) == 1 else f"{len(calls)} tool calls"
+    return f"{len(calls)} tool call{'s' if len(calls) != 1 else ''}"
 
 
 def _apply(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +177,7 @@ class LastLayer:
 
     def to_bytes(self) -> bytes:
         """All of it, little-endian; the same layer always gives the same bytes."""
-        upper = self.covariance[np.triu_indices(len(self.mean))]
+        upper = self.covariance[_upper(len(self.mean))]
         parts = (self.prior_mean, self.prior_variance, self.mean, upper)
         head = _HEAD.pack(_MAGIC, len(self.mean), self.keep, self.updates)
         return head + np.concatenate(parts).astype("<f8").tobytes()
@@ -196,7 +197,7 @@ class LastLayer:
         values = np.frombuffer(data, "<f8", offset=_HEAD.size).astype(np.float64)
         prior_mean, prior_variance, mean, upper = np.split(values, [d, 2 * d, 3 * d])
         covariance = np.zeros((d, d))
-        covariance[np.triu_indices(d)] = upper
+        covariance[_upper(d)] = upper
         covariance = covariance + np.triu(covariance, 1).T
         return cls(mean, covariance, prior_mean, prior_variance, keep, updates)
 
@@ -207,6 +208,12 @@ class LastLayer:
         covariance = self.keep**2 * self.covariance
         covariance[np.diag_indices_from(covariance)] += (1 - self.keep**2) * self.prior_variance
         return mean, covariance
+
+
+@lru_cache(8)
+def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the upper triangle of a matrix of d rows is."""
+    return np.triu_indices(d)
 
 
 def _moments(centre: float, spread: float, target: float, weight: float) -> tuple[float, float]:

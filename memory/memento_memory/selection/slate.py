@@ -100,18 +100,22 @@ def browse(sight: Sight, chooser: Chooser, *, ranking: str) -> Slate:
 def _pool(
     sight: Sight, examples: Sequence[int], skeletons: Sequence[str], repeats: NDArray[np.bool_], values: Values
 ) -> Pool:
-    """The examples with what may not be shown together; what worked on this very task is forced, by value."""
+    """The examples with what may not be shown together; what worked on this very task, and still can, is forced."""
     cases = [sight.cases[i] for i in examples]
     similarity = sight.similarity[list(examples)]
     plans = numbered(skeletons)
     tasks = numbered([(normalised(case.task.text), normalised(case.task.context)) for case in cases])
     free = Pool(similarity, plans, tasks)
-    again = [n for n, i in enumerate(examples) if repeats[i]]
+    again = [n for n, i in enumerate(examples) if repeats[i] and _can_be_done(sight, sight.cases[i])]
     forced: list[int] = []
     for n in sorted(again, key=lambda n: -values.mean[examples[n]]):
         if free.allows(forced, n):
             forced.append(n)
     return Pool(similarity, plans, tasks, tuple(forced))
+
+
+def _can_be_done(sight: Sight, case: Case) -> bool:
+    return sight.tools is None or all(step.tool in sight.tools for step in case.plan.subtasks if step.tool)
 
 
 def _warnings(

@@ -104,10 +104,10 @@ class CodeCopy:
             many = fetch_number(db, "SELECT count(*) FROM (SELECT 1 FROM case_vectors LIMIT ?)", (HELD_UP_TO + 1,))
             self._table = self._read_codes(db) if many > HELD_UP_TO else self._read_vectors(db, None)
             return
-        fresh = self._read_vectors(db, only)
-        self._table = (
-            fresh if self._table is None else self._table.taking(~np.isin(self._table.keys, only)).joined(fresh)
-        )
+        fresh, held = self._read_vectors(db, only), self._table
+        if held is not None and (gone := np.isin(held.keys, only)).any():
+            held = held.taking(~gone)
+        self._table = fresh if held is None else held.joined(fresh)
 
     def _read_codes(self, db: apsw.Connection) -> _Table:
         # Reading the codes straight from the vec0 table is 30 times less to read than the vectors.

@@ -22,7 +22,7 @@ _PRAGMAS = """
     PRAGMA foreign_keys = ON;
     PRAGMA synchronous = FULL;
     PRAGMA trusted_schema = ON;  -- triggers keep the FTS5 and vec0 tables in step
-    PRAGMA mmap_size = 268435456;
+    PRAGMA mmap_size = 1073741824;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
 """

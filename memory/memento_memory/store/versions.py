@@ -16,7 +16,10 @@ from memento_memory.store import meta
 from memento_memory.store.query import fetch_all, fetch_one
 
 _IN_FORCE = "value_version"
-_COLUMNS = "version, status, schema, layer, reference, network, report, watch, created_at"
+_COLUMNS = (
+    "version, status, schema, layer, reference, (SELECT network FROM value_networks n WHERE n.version ="
+    " value_models.version), report, watch, created_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,17 @@ def all_(db: apsw.Connection) -> list[Version]:
 def add(db: apsw.Connection, version: Version) -> Version:
     """Store a version under the next number, whatever its own, and return it with that."""
     db.execute(
-        "INSERT INTO value_models (status, schema, layer, reference, network, report, watch, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO value_models (status, schema, layer, reference, report, watch, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            *(version.status, version.schema, version.layer.to_bytes(), version.reference.to_bytes(), version.network),
+            *(version.status, version.schema, version.layer.to_bytes(), version.reference.to_bytes()),
             *(json.dumps(version.report), json.dumps(version.watch), version.created_at),
         ),
     )
-    return replace(version, version=db.last_insert_rowid())
+    number = db.last_insert_rowid()
+    if version.network is not None:
+        db.execute("INSERT INTO value_networks (version, network) VALUES (?, ?)", (number, version.network))
+    return replace(version, version=number)
 
 
 def update(db: apsw.Connection, version: Version) -> None:

@@ -36,10 +36,15 @@ CREATE TABLE value_models (
     schema     TEXT NOT NULL,                   -- names of the features, in order
     layer      BLOB NOT NULL,                   -- the last layer, with every outcome learned so far
     reference  BLOB NOT NULL,                   -- the same on similarity alone: what it has to beat
-    network    BLOB,                            -- trained by the slow learner; NULL for the fast learner alone
     report     TEXT NOT NULL,                   -- JSON: how it was trained and judged
     watch      TEXT NOT NULL DEFAULT '{}',      -- JSON: how it has done against similarity since
     created_at REAL NOT NULL
+);
+
+-- Trained by the slow learner; apart from the layers, which every outcome writes anew.
+CREATE TABLE value_networks (
+    version INTEGER PRIMARY KEY REFERENCES value_models (version) ON DELETE CASCADE,
+    network BLOB NOT NULL
 );
 
 -- Only one learner at a time may work on a bank.
@@ -71,4 +76,4 @@ CREATE TABLE expectations (
     namespace TEXT PRIMARY KEY,
     seq       INTEGER NOT NULL,                 -- entry of vector_log up to which cases are in it
     state     BLOB NOT NULL
-) WITHOUT ROWID;
+);
