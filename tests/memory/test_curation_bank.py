@@ -49,7 +49,7 @@ def test_a_bound_is_kept_for_each_namespace_and_the_reason_is_told(filled, clock
     filled.retain(report("sort the list", namespace="other"))
     actions = curated(filled, clock, bounds=Bounds(3))
     assert {action.kind for action in actions} == {Kind.EVICT}
-    assert filled.stats().namespaces == {"default": 2, "other": 1}  # a little below the bound
+    assert filled.stats().namespaces == {"default": 3, "other": 1}
     assert all("value" in action.reason and "asked for" in action.reason for action in actions)
     assert all(filled.case(action.case_id).forgotten_reason.startswith("evicted: ") for action in actions)
 
@@ -249,4 +249,4 @@ def test_a_bank_without_a_model_keeps_its_bound_too(words_bank, clock):
     for i in range(6):
         words_bank.retain(report(f"task number {i} of {'abcdef'[i]}"))
     curated(words_bank, clock, bounds=Bounds(4))
-    assert words_bank.stats().total == 3
+    assert words_bank.stats().total == 4

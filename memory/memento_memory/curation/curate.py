@@ -6,6 +6,7 @@ changes; so it may run beside other processes, be interrupted at any time, and n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -152,8 +153,8 @@ def _evictions(database: Database, namespace: str, bounds: Bounds, taken: set[in
 
 def _below(bounds: Bounds) -> Bounds:
     return Bounds(
-        None if bounds.cases is None else int(bounds.cases * (1 - _SLACK)),
-        None if bounds.size is None else int(bounds.size * (1 - _SLACK)),
+        None if bounds.cases is None else math.ceil(bounds.cases * (1 - _SLACK)),
+        None if bounds.size is None else math.ceil(bounds.size * (1 - _SLACK)),
     )
 
 
