@@ -105,6 +105,7 @@ def test_outcomes_against_what_was_foretold_demote_it_and_what_follows_knows_the
     assert statuses(bank) == {1: "demoted", 2: "in_force"}
     with bank.database.reading() as db:
         (known,) = db.execute("SELECT count(*) FROM episodes WHERE reward IS NOT NULL").fetchone()
+        assert np.array_equal(fitting.fit(db, version).version.layer.mean, version.layer.mean)
     assert version.layer.updates == known >= LOGGED + 30
 
 

@@ -10,9 +10,9 @@ from memento_memory.errors import InputError
 from memento_memory.learning.offpolicy import judge
 from memento_memory.learning.sample import chance_of_shown, read
 from memento_memory.learning.targets import Scores, best, log_chance, named, slates
+from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.overlap import Lack
 from memento_memory.selection.policy import Policy, PolicyName
-from memento_memory.selection.value import fresh_layer
 from memento_memory.store.versions import Version, prior
 from memory import decided
 
@@ -167,7 +167,7 @@ def test_forced_examples_are_shown_by_every_policy():
 def test_a_version_is_judged_since_it_was_made_and_by_what_was_logged_while_in_force():
     log = decided.log(WORLD, EXPLORING, 100)
     during = [replace(each, decision=replace(each.decision, version=3)) for each in log[:50]]
-    layer = replace(fresh_layer(), mean=np.array([0.1, 0.0, 0.3, 0.8, 9.0]))
+    layer = replace(LastLayer.fresh(np.zeros(5), np.full(5, 1e-6)), mean=np.array([0.1, 0.0, 0.3, 0.8, 9.0]))
     version = Version(3, "retired", layer, layer, created_at=50.0, schema=decided.SCHEMA)
     target = asked("version:3", versions={3: version})[0]
     assert target.scores(during[0]).values is during[0].decision.candidates.value

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from memento_memory.decision import Decision
 from memento_memory.errors import InputError
-from memento_memory.selection.credit import case_rows
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.plackett_luce import Quotas, sample, set_log_probability
-from memento_memory.selection.policy import Pool, softmax_logits
-from memento_memory.selection.value import sigmoid
+from memento_memory.selection.policy import Pool, greedy, softmax_logits
+from memento_memory.selection.value import values_of
 from memento_memory.store.decisions import Logged
 from memento_memory.store.versions import Version
 
@@ -152,8 +151,9 @@ def _under(decision: Decision, layer: LastLayer) -> Scores:
     task, pair = decision.candidates.task, decision.candidates.pair.copy()
     if pair.size:
         pair[:, -1] = 0.0  # the last feature is the trained network's, and this version has none
-    values = sigmoid(case_rows(task, pair) @ layer.mean)
-    return Scores(values, float(sigmoid(task @ layer.mean[: len(task)])))
+    values, pool = values_of(layer, task, pair), pool_of(decision)
+    chosen = greedy(values, max(decision.k - decision.forced, 0), pool.allows)
+    return Scores(values.mean, values.void, best=(*pool.forced, *chosen))
 
 
 def _positive(text: str) -> float | None:

@@ -23,7 +23,7 @@ class Feature:
 
     Attributes:
         name: short and stable; stored with every version of the value model.
-        more, less: what a large and a small value say, in plain words, for `explain`.
+        more, less: what a larger and a smaller value than the other candidates' say, in plain words, for `explain`.
         prior_mean, prior_sd: of its weight.
     """
 
@@ -41,27 +41,45 @@ TASK = (
 )
 PAIR = (
     Feature("shown", "cases help here", "cases do not help here", 0.0, 0.5),
-    Feature("similarity", "its task is like this one", "its task is unlike this one", 0.4, 0.2),
+    Feature("similarity", "its task is more like this one", "its task is less like this one", 0.4, 0.2),
     Feature("nearest", "a task like this one is known", "no task like this one is known", 0.0, 0.5),
-    Feature("expected", "its plan is what such tasks need", "its plan is not what such tasks need", 0.0, 0.3),
-    Feature("apart", "of all plans, its plan suits this task", "other plans suit this task better", 0.0, 0.3),
+    Feature(
+        "expected",
+        "its plan is more what such tasks need",
+        "its plan is less what such tasks need",
+        0.0,
+        0.3,
+    ),
+    Feature(
+        "apart",
+        "of these plans, its own suits better",
+        "of these plans, its own suits less",
+        0.0,
+        0.3,
+    ),
     Feature("foreseen", "some plan is what such tasks need", "no plan is what such tasks need", 0.0, 0.5),
-    Feature("missing", "its plan lacks names other plans have", "its plan has the names asked for", 0.0, 0.3),
-    Feature("covers", "its plan names what is asked for", "its plan does not name what is asked for", 0.0, 0.1),
-    Feature("moved", "its plan is near this task", "its plan is near its own task only", 0.0, 0.1),
-    Feature("unshared", "the task has words that its task lacks", "its task has the task's words", 0.0, 0.1),
-    Feature("unasked", "its task asks for other things too", "its task asks for nothing else", 0.0, 0.1),
-    Feature("length", "the tasks differ in length", "the tasks are of a length", 0.0, 0.1),
-    Feature("record", "its outcomes are good and well proven", "its outcomes are bad or weakly proven", 0.7, 0.2),
-    Feature("helped", "it helped more than other cases did", "it helped less than other cases did", 0.0, 0.2),
-    Feature("neighbours", "it helped with tasks like this", "it failed with tasks like this", 0.5, 0.3),
+    Feature("missing", "its plan lacks more names asked for", "its plan has more names asked for", 0.0, 0.3),
+    Feature("covers", "its plan names more of what is asked for", "its plan names less of what is asked for", 0.0, 0.1),
+    Feature("moved", "its plan is nearer to this task", "its plan is nearer to its own task", 0.0, 0.1),
+    Feature("unshared", "its task has fewer of the task's words", "its task has more of the task's words", 0.0, 0.1),
+    Feature("unasked", "its task asks for more besides", "its task asks for less besides", 0.0, 0.1),
+    Feature("length", "the tasks differ more in length", "the tasks differ less in length", 0.0, 0.1),
+    Feature("record", "its own outcomes are better, or surer", "its own outcomes are worse, or less sure", 0.7, 0.2),
+    Feature("helped", "it helped more when shown", "it helped less when shown", 0.0, 0.2),
+    Feature(
+        "neighbours",
+        "it helped tasks like this more",
+        "it helped tasks like this less",
+        0.5,
+        0.3,
+    ),
     Feature("needed", "without a case this task failed", "without a case this task never failed", 0.5, 0.3),
     Feature("tried", "cases failed with this task", "no case failed with this task", -1.0, 0.3),
-    Feature("used", "it was used when shown", "it was shown, and not said to have been used", 0.0, 0.2),
-    Feature("steps", "its plan is long", "its plan is short", 0.0, 0.1),
+    Feature("used", "it was used more often when shown", "it was used less often when shown", 0.0, 0.2),
+    Feature("steps", "its plan is longer", "its plan is shorter", 0.0, 0.1),
     Feature("tools", "it needs tools that are not at hand", "its tools are at hand", -1.0, 0.3),
-    Feature("age", "it is old", "it is recent", 0.0, 0.1),
-    Feature("network", "the trained network values it", "the trained network does not", 0.0, 0.3),
+    Feature("age", "it is older", "it is newer", 0.0, 0.1),
+    Feature("network", "the trained network values it more", "the trained network values it less", 0.0, 0.3),
 )
 
 _ONE_SUCCESS = math.log(2.0)  # log-odds of the Beta posterior of one proven success

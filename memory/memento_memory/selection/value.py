@@ -73,7 +73,12 @@ class QFunction:
 
     def values(self, sight: Sight) -> Values:
         """Estimate Q for all candidates of a task."""
-        return self._values(sight, self.layer.mean)
+        pair = pair_features(sight)
+        if self.network is not None and sight.vector is not None and _NETWORK is not None and len(pair):
+            pair[:, _NETWORK] = self.network.advantage(
+                np.delete(pair, _NETWORK, axis=1), sight.vector, sight.vectors, sight.plan_vectors
+            )
+        return values_of(self.layer, task_features(sight), pair)
 
     def sampled(self, values: Values, rng: np.random.Generator) -> Values:
         """The same values under weights drawn from the posterior, for Thompson sampling."""
@@ -83,27 +88,24 @@ class QFunction:
         base = float(values.task @ weights[:m])
         return replace(values, mean=sigmoid(base + advantage), advantage=advantage, void=chance(base))
 
-    def _values(self, sight: Sight, weights: Floats) -> Values:
-        task, pair = task_features(sight), pair_features(sight)
-        if self.network is not None and sight.vector is not None and _NETWORK is not None and len(pair):
-            pair[:, _NETWORK] = self.network.advantage(
-                np.delete(pair, _NETWORK, axis=1), sight.vector, sight.vectors, sight.plan_vectors
-            )
-        m = len(task)
-        centre, variance = self.layer.logits(case_rows(task, pair))
-        spread = _Z * np.sqrt(variance)
-        return Values(
-            sigmoid(centre),
-            sigmoid(centre - spread),
-            sigmoid(centre + spread),
-            pair @ weights[m:],
-            np.sqrt(np.maximum(((pair @ self.layer.covariance[m:, m:]) * pair).sum(1), 0)),
-            pair @ self.layer.prior_mean[m:],
-            chance(float(task @ weights[:m])),
-            pair,
-            task,
-            weights,
-        )
+
+def values_of(layer: LastLayer, task: Floats, pair: Floats) -> Values:
+    """The values of cases with these features under a layer."""
+    m, weights = len(task), layer.mean
+    centre, variance = layer.logits(case_rows(task, pair))
+    spread = _Z * np.sqrt(variance)
+    return Values(
+        sigmoid(centre),
+        sigmoid(centre - spread),
+        sigmoid(centre + spread),
+        pair @ weights[m:],
+        np.sqrt(np.maximum(((pair @ layer.covariance[m:, m:]) * pair).sum(1), 0)),
+        pair @ layer.prior_mean[m:],
+        chance(float(task @ weights[:m])),
+        pair,
+        task,
+        weights,
+    )
 
 
 def fresh_layer() -> LastLayer:
