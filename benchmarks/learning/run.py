@@ -25,7 +25,6 @@ from benchmarks.learning.report import MissingDataError, Report
 
 PARTS = {
     "reuse": "choosing among candidates whose outcomes are known: folds by database and by task",
-    "environments": "databases never seen: leave one out, one alone, few outcomes",
     "stream": "online, from an empty bank, learning only from what was shown",
     "iterations": "the same tasks again and again, with real recorded attempts",
     "harm": "whether memory with abstention stays as good as the model alone",

@@ -122,8 +122,9 @@ class CaseBank:
         with self.database.writing() as db:
             if info is not None and not vectors.admits(db, info):
                 vector = None  # the outcome is kept all the same; retrieval says what is wrong
-            retained = retention.retain(db, report, duplicates.state_cosines(vector), self._clock())
-            if vector is not None and retained.case and retained.before is None:
+            now = self._clock()
+            retained = keeping.screened(db, retention.retain(db, report, duplicates.state_cosines(vector), now), now)
+            if vector is not None and retained.before is None and retained.case and not retained.case.quarantined_at:
                 found = cases.by_id(db, retained.case.id)
                 assert found is not None
                 same = plan is not None and plan.skeleton == found[1].plan.skeleton

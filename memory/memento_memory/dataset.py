@@ -120,11 +120,13 @@ class Episodes:
         return pair
 
     def opinions(self, network: Network, at: int, *, honest: Flags) -> Floats:
-        """The network's feature for every candidate, shape (N,).
+        """The network's feature for every candidate, shape (N,); 0 where embeddings have another dimension than its.
 
         Args:
             honest: episodes on which only the member that left their task out is asked, shape (n,).
         """
+        if not {self.vector.shape[1], self.vectors.shape[1]} <= {network.dimension}:
+            return np.zeros(len(self.pair))
         pair = np.delete(self.pair, at, axis=1)
         raw = np.empty(len(pair))
         for i in range(0, len(pair), 8192):
@@ -151,7 +153,9 @@ class Episodes:
         return np.asarray(self.digest % members, np.int64)
 
 
-def gather(log: Iterable[Logged], schema: str, most: int, *, until: float = math.inf) -> Episodes:
+def gather(
+    log: Iterable[Logged], schema: str, most: int, *, until: float = math.inf, dimension: int | None = None
+) -> Episodes:
     """Read the newest episodes of a log, without the vectors of their cases.
 
     Args:
@@ -159,17 +163,21 @@ def gather(log: Iterable[Logged], schema: str, most: int, *, until: float = math
         schema: names of the features; episodes logged with others are left out.
         most: so many at most.
         until: what happened later, in seconds since the epoch, is not looked at.
+        dimension: of the embeddings; those of another count as missing. By default the largest there is.
     """
     kept: deque[_Episode] = deque(maxlen=most)
     for entry in log:
         if entry.decision.candidates.schema == schema and entry.created_at <= until:
             kept.append(_Episode.of(entry, until))
-    return _assembled(list(kept))
+    return _assembled(list(kept), dimension)
 
 
 def with_vectors(episodes: Episodes, vectors: Singles, plan_vectors: Singles) -> Episodes:
-    """The same episodes with the vectors of `case_ids`, shape (u, e) each, rows of nan where there is none."""
-    e = max(episodes.vector.shape[1], vectors.shape[1])
+    """The same episodes with the vectors of `case_ids`, shape (u, e) each, rows of nan where there is none.
+
+    Tasks whose vectors have another dimension have none.
+    """
+    e = vectors.shape[1]
     task = episodes.vector if episodes.vector.shape[1] == e else np.zeros((len(episodes.keys), e), np.float32)
     return replace(episodes, vector=task, vectors=vectors, plan_vectors=plan_vectors)
 
@@ -218,7 +226,7 @@ class _Episode:
         )
 
 
-def _assembled(kept: Sequence[_Episode]) -> Episodes:
+def _assembled(kept: Sequence[_Episode], dimension: int | None) -> Episodes:
     groups: dict[tuple[str, str, str], int] = {}
     cases: dict[str, int] = {}
     place = {episode.key: i for i, episode in enumerate(kept)}
@@ -227,7 +235,7 @@ def _assembled(kept: Sequence[_Episode]) -> Episodes:
         if episode.previous is not None and episode.previous in place:
             following[place[episode.previous]] = i
     lengths = [len(episode.case_ids) for episode in kept]
-    e = max((len(episode.vector) for episode in kept), default=0)
+    e = max((len(episode.vector) for episode in kept), default=0) if dimension is None else dimension
     group = np.array([groups.setdefault(episode.task_name, len(groups)) for episode in kept], np.int64)
     digests = np.array([zlib.crc32("\n".join(name).encode()) for name in groups], np.int64)
     case = np.array([cases.setdefault(name, len(cases)) for one in kept for name in one.case_ids], np.int64)

@@ -9,9 +9,13 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from memento_memory.errors import BankError
+
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]
 Vectors = NDArray[np.float32]
+
+_LOST = "check the bank with `memento doctor`, or restore it from a backup"
 
 
 class Arm(StrEnum):
@@ -57,16 +61,25 @@ class Candidates:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Candidates:
-        """Read what `to_bytes` wrote."""
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            BankError: if it is something else.
+        """
         line, _, rest = data.partition(b"\n")
-        head = json.loads(line)
-        n, m = len(head["ids"]), head["task"]
-        numbers = np.frombuffer(rest, "<f4").astype(np.float64)
-        d = (len(numbers) - 2 * n - 2 * m) // (n + 1)
+        try:
+            head = json.loads(line)
+            ids, m, schema = tuple(head["ids"]), int(head["task"]), str(head["schema"])
+            plans, tasks = (np.array(group, np.int64) for group in head["groups"])
+            numbers = np.frombuffer(rest, "<f4").astype(np.float64)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise BankError(f"the stored candidates of a slate cannot be read ({error}); {_LOST}") from error
+        n = len(ids)
+        d, over = divmod(len(numbers) - 2 * n - 2 * m, n + 1)
+        if min(d, m) < 0 or over or not plans.shape == tasks.shape == (n,) or not np.all(np.isfinite(numbers)):
+            raise BankError(f"the stored candidates of a slate are cut short or damaged ({len(data)} bytes); {_LOST}")
         similarity, value, task, weights, pair = np.split(numbers, np.cumsum([n, n, m, m + d]))
-        plans, tasks = (np.array(group, np.int64) for group in head["groups"])
-        ids = tuple(head["ids"])
-        return cls(head["schema"], ids, similarity, value, plans, tasks, pair.reshape(n, d), task, weights)
+        return cls(schema, ids, similarity, value, plans, tasks, pair.reshape(n, d), task, weights)
 
 
 @dataclass(frozen=True, slots=True)

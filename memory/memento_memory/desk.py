@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import apsw
 import numpy as np
@@ -14,14 +13,12 @@ from memento_memory.case import Case, Task
 from memento_memory.expectations import Expectations
 from memento_memory.online import layer_in_use
 from memento_memory.selection.at_hand import missing
+from memento_memory.selection.network import readable
 from memento_memory.selection.policy import Policy
 from memento_memory.selection.sight import Sight
 from memento_memory.selection.slate import Chooser
 from memento_memory.selection.value import QFunction
 from memento_memory.store import decisions, episodes, vectors, versions
-
-if TYPE_CHECKING:
-    from memento_memory.selection.network import Network
 
 Floats = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -45,7 +42,8 @@ class Desk:
             if self._held is None or self._held[0] != mark:
                 version = versions.in_force(db)
                 before = self._held[1] if self._held else QFunction(0, layer_in_use(version))
-                network = before.network if before.version == version.version else _network(version.network)
+                same = before.version == version.version and version.network is not None
+                network = before.network if same else readable(version.network)
                 self._held = mark, QFunction(version.version, layer_in_use(version), network)
             return Chooser(self._held[1], self.policy, self._rng)
 
@@ -95,11 +93,3 @@ def _not_missing(tools: frozenset[str] | None, found: Sequence[tuple[int, Case]]
         return None
     needed = {step.tool for _, case in found for step in case.plan.subtasks if step.tool}
     return frozenset(needed - missing(needed, tools))
-
-
-def _network(data: bytes | None) -> Network | None:
-    if data is None:
-        return None
-    from memento_memory.selection.network import Network
-
-    return Network.from_bytes(data)

@@ -12,9 +12,9 @@ import numpy as np
 from memento_memory.dataset import Episodes, Flags, Floats, gather, with_vectors
 from memento_memory.selection.features import PAIR
 from memento_memory.selection.lastlayer import LastLayer, Site
-from memento_memory.selection.network import Network
+from memento_memory.selection.network import readable
 from memento_memory.selection.value import SCHEMA, fresh_layer, sigmoid, similarity_layer
-from memento_memory.store import cases, decisions, vectors, versions
+from memento_memory.store import cases, decisions, meta, vectors, versions
 from memento_memory.store.decisions import Learned
 from memento_memory.store.versions import Version
 
@@ -29,18 +29,20 @@ class Fitted:
     Attributes:
         keys: of the episodes, shape (n,).
         rows: their design rows, shape (n, m + d).
-        sites: what each put into the layer.
+        sites: what each put into the layer, and into the reference.
     """
 
     version: Version
     keys: list[int]
     rows: Floats
-    sites: list[Site]
+    sites: list[tuple[Site, Site]]
 
 
 def read(db: apsw.Connection, *, most: int = MOST, until: float = math.inf) -> Episodes:
     """The newest part of a bank's log, as it was at a time in seconds since the epoch."""
-    episodes = gather(decisions.logged(db), SCHEMA, most, until=until)
+    dimension = int(meta.get(db, "dimension") or 0)
+    log = decisions.logged(db, newest=most, until=until)
+    episodes = gather(log, SCHEMA, most, until=until, dimension=dimension)
     keys = cases.keys_of(db, episodes.case_ids)
     tasks, plans = vectors.pairs_of(db, [keys.get(case_id, -1) for case_id in episodes.case_ids])
     return with_vectors(episodes, tasks, plans)
@@ -68,15 +70,16 @@ def fit(
     """
     episodes = read(db, most=most, until=until)
     column = None
-    if version.network is not None:
+    if (network := readable(version.network)) is not None:
         alone = np.ones(len(episodes.keys), np.bool_) if honest is None else np.isin(episodes.keys, list(honest))
-        column = episodes.opinions(Network.from_bytes(version.network), NETWORK, honest=alone)
+        column = episodes.opinions(network, NETWORK, honest=alone)
     known = episodes.known
     rows, reward, weight = episodes.design(column, NETWORK)[known], episodes.reward[known], episodes.evidence[known]
     layer = fresh_layer().fitted(rows, reward, weight) if len(rows) else fresh_layer()
     reference = layer_of(similarity_layer(), episodes, known, None) if len(rows) else similarity_layer()
     fitted = replace(version, layer=layer, reference=reference)
-    return Fitted(fitted, episodes.keys[known].tolist(), rows, sites(layer, rows, reward, weight))
+    put_in = [sites(each, rows, reward, weight) for each in (layer, reference)]
+    return Fitted(fitted, episodes.keys[known].tolist(), rows, list(zip(*put_in, strict=True)))
 
 
 def refitted(db: apsw.Connection, version: Version) -> Version:
@@ -116,5 +119,5 @@ def _note(db: apsw.Connection, fitted: Fitted) -> None:
     """What each outcome put into the layer; an outcome that is not in the fit put nothing."""
     decisions.forget_learned(db)
     mark = generation(fitted.version)
-    for key, row, site in zip(fitted.keys, fitted.rows, fitted.sites, strict=True):
-        decisions.put_learned(db, key, Learned(mark, row, site))
+    for key, row, (site, reference) in zip(fitted.keys, fitted.rows, fitted.sites, strict=True):
+        decisions.put_learned(db, key, Learned(mark, row, site, reference))

@@ -7,6 +7,7 @@ version is trusted by: where its log-loss over recent outcomes is worse beyond n
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from memento_memory.case import Result
 from memento_memory.decision import Decision
+from memento_memory.errors import BankError
 from memento_memory.fitting import NETWORK, generation, refitted
 from memento_memory.selection.credit import case_rows, credit, slate_row
 from memento_memory.selection.lastlayer import LastLayer
@@ -31,6 +33,7 @@ _RECENT = 0.5 ** (1 / 200)  # what is kept of the watch at every outcome: half i
 _FEWEST = 30  # outcomes before a version can be found worse than similarity
 _WORSE, _BETTER = -2.0, 0.0  # standard errors of the recent log-loss: trust is lost, and is given back
 _CLOSE = 1e-9
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +57,28 @@ def learn(db: apsw.Connection, episode_key: int, result: Result, now: float) -> 
     """Learn the outcome of an episode, in place of what it was thought to be before.
 
     Returns:
-        What changed; None where nothing can be learned from it: no slate was chosen, or the features have changed.
+        What changed; None where nothing can be learned from it: no slate was chosen, the features have changed, or
+        the outcome is not known and never was.
     """
     decision = decisions.of(db, episode_key)
     if decision is None or decision.candidates.schema != SCHEMA:
         return None
-    version = _ready(db, now)
-    row = design_row(decision, decisions.used_of(db, episode_key, decision), version.version)
-    known = decisions.learned(db, episode_key)
     weight = 0.0 if result.reward is None else result.evidence.weight
-    before = version
+    if not weight and decisions.learned(db, episode_key) is None:
+        return None
+    before = version = _ready(db, now)
+    known = decisions.learned(db, episode_key)  # may be in it only now
     if known is not None:
         left = _without(version, known)
         if left is None:
             return _lesson(decision, before, refitted(db, before))
         version = left
-    after, learned = _with(version, row, 0.0 if result.reward is None else result.reward, weight, known is None)
-    decisions.put_learned(db, episode_key, learned if weight else None)
+    after, learned = version, None
+    if result.reward is not None and weight:
+        row = design_row(decision, decisions.used_of(db, episode_key, decision), version.version)
+        first = decisions.note_watched(db, episode_key, version.version) and known is None
+        after, learned = _with(version, row, result.reward, weight, first)
+    decisions.put_learned(db, episode_key, learned)
     versions.update(db, after)
     if after.network is not None and not is_trusted(after):
         after = _demote(db, after, now)
@@ -93,32 +101,34 @@ def layer_in_use(version: Version) -> LastLayer:
 
 
 def _ready(db: apsw.Connection, now: float) -> Version:
-    """The version in force; the first outcome makes one of the prior."""
-    version = versions.in_force(db)
+    """The version in force; the first outcome makes one of the prior, which learns the log where one was damaged."""
+    version, (named, _) = versions.in_force(db), versions.mark_in_force(db)
     if version.version == 0:
         version = versions.add(db, replace(version, report={"kind": "online"}, created_at=now))
         versions.put_in_force(db, version.version)
+        if named:
+            return refitted(db, version)
     return version
 
 
 def _without(version: Version, known: Learned) -> Version | None:
     """The version without an outcome; None where it can no longer be told apart from the others."""
-    if known.version != generation(version):
+    if known.version != generation(version) or known.row.shape != version.layer.mean.shape:
         return None
-    left = 1 - known.site.strength * float(known.row @ version.layer.covariance @ known.row)
-    if left <= _CLOSE:
+    parts = ((version.layer, known.site), (version.reference, known.reference))
+    left = [1 - site.strength * float(known.row @ layer.covariance @ known.row) for layer, site in parts]
+    if not min(left) > _CLOSE:
         return None
-    return replace(version, layer=version.layer.without(known.row, known.site))
+    layer, reference = (layer.without(known.row, site) for layer, site in parts)
+    return replace(version, layer=layer, reference=reference)
 
 
 def _with(version: Version, row: Floats, reward: float, weight: float, first: bool) -> tuple[Version, Learned]:
+    watch = _watched(version, row, reward, weight) if first else version.watch
     layer, site = version.layer.updated(row, reward, weight)
-    reference, watch = version.reference, version.watch
-    if first and weight:
-        watch = _watched(version, row, reward, weight)
-        reference = reference.updated(row, reward, weight)[0]
+    reference, apart = version.reference.updated(row, reward, weight)
     after = replace(version, layer=layer, reference=reference, watch=watch)
-    return after, Learned(generation(after), row, site)
+    return after, Learned(generation(after), row, site, apart)
 
 
 def _watched(version: Version, row: Floats, reward: float, weight: float) -> dict[str, Any]:
@@ -138,7 +148,11 @@ def _watched(version: Version, row: Floats, reward: float, weight: float) -> dic
 
 def _demote(db: apsw.Connection, version: Version, now: float) -> Version:
     """Go back to what was in force before a trained version that recent outcomes turned against."""
-    parent = versions.of(db, int(version.report.get("parent", 0)))
+    try:
+        parent = versions.of(db, int(version.report.get("parent", 0)))
+    except BankError as error:
+        _log.warning("version %d is followed by one made anew: %s", version.version, error)
+        parent = versions.prior()
     if parent.version == 0 or parent.schema != SCHEMA:
         parent = versions.add(db, replace(versions.prior(), report={"kind": "online"}, created_at=now))
     versions.put_in_force(db, parent.version, before="demoted")

@@ -113,7 +113,8 @@ def retain(db: apsw.Connection, report: Report, cosines: Cosines, now: float) ->
     assert strongest is not None
     if strongest.evidence is not result.evidence:
         kept = f"kept {strongest.outcome}: its evidence, {strongest.evidence}, outweighs {result.evidence}"
-        return _unchanged(db, episode, excuse, kept)
+        lesson = _learn(db, key, strongest, report, now) if used_news else None
+        return replace(_unchanged(db, episode, excuse, kept), lesson=lesson)
     new = replace(episode, result=strongest, plan=plan, plan_drawn=drawn, recorded_at=now)
     retained = _apply(db, key, episode, new, report, cosines, now)
     lesson = _learn(db, key, strongest, report, now)
@@ -222,9 +223,8 @@ def _apply(
     if held is not None:
         _withdraw(db, held, old.result, now)
     if new.plan is None:
-        return Retained(
-            Status.UNCHANGED, new.plan_id, None, None, "noted on the episode; no case, for no plan is known"
-        )
+        note = "noted on the episode; no case, for no plan is known"
+        return Retained(Status.UNCHANGED, new.plan_id, None, note=note)
     status, case_key, earlier = _place(db, new, report, cosines, now)
     episodes.set_outcome(db, key, new, case_key)
     return Retained(status if held is None else Status.UPDATED, new.plan_id, _reread(db, case_key), earlier)

@@ -3,6 +3,7 @@ plain (task, plan) pairs.
 
 A file of ours begins with a header line {"format": "memento-cases", "version": 1}; each further line is one case.
 Import is idempotent: a case whose content (namespace, task, plan) is in the bank is skipped, a forgotten one stays so.
+A case whose texts instruct the reader goes into quarantine.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from memento_memory import keeping
 from memento_memory.bank import CaseBank
 from memento_memory.case import Case, Evidence, Outcome, Result
+from memento_memory.curation.injection import suspicion
 from memento_memory.errors import InputError, MementoError
 from memento_memory.limits import check_namespace, check_notes, check_tags, check_task
 from memento_memory.plan import parse_plan
@@ -40,9 +43,10 @@ _LABELS = {"positive": Outcome.SUCCESS, "negative": Outcome.FAILURE}
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did: how many lines came in, and why the others did not."""
+    """What an import did: how many lines came in, how many of these are in quarantine, and why the others did not."""
 
     imported: int = 0
+    quarantined: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -283,3 +287,6 @@ def _write(bank: CaseBank, batch: list[tuple[int, Case]], report: ImportReport) 
                 named = case if case.id and case.id not in taken else case.named(new_id("c"))
                 taken[named.id] = cases.insert(db, named)
                 report.imported += 1
+                if words := suspicion(named):
+                    keeping.quarantine(db, named.id, words, named.updated_at)
+                    report.quarantined += 1

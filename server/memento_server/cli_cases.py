@@ -70,7 +70,8 @@ def show(case_id: CaseId, bank: Bank = None, as_json: AsJson = False) -> None:
     with open_bank(settings_of(bank, "")) as opened:
         case = opened.case(case_id)
     if as_json:
-        console.write_json(case_json(case))
+        kept = {"forgotten_reason": case.forgotten_reason, "quarantined_at": case.quarantined_at}
+        console.write_json({**case_json(case), **kept, "confirmed": case.confirmed, "pinned": case.pinned})
     else:
         view.case(console.stdout(), case)
 
@@ -166,10 +167,17 @@ def import_(
         with console.progress("vectors", opened.stats().without_vector) as tick:
             opened.embed_pending(lambda made, _: tick(made))
     if as_json:
-        console.write_json({"imported": report.imported, "skipped": dict(report.skipped), "examples": report.examples})
+        came_in = {"imported": report.imported, "quarantined": report.quarantined}
+        console.write_json({**came_in, "skipped": dict(report.skipped), "examples": report.examples})
         return
     out = console.stdout()
     out.print(f"{report.imported} cases imported, {report.total_skipped} lines skipped")
+    if report.quarantined:
+        out.print(
+            f"  {report.quarantined} of them kept in quarantine, for their texts give instructions to the reader; "
+            f"`memento curate --dry-run` lists them, `memento confirm ID` brings one back",
+            style="yellow",
+        )
     for reason, count in report.skipped.most_common():
         out.print(f"  {count} × {reason} (for example {report.examples[reason]})", markup=False)
 
@@ -191,9 +199,15 @@ def forget(case_id: CaseId, bank: Bank = None) -> None:
 @app.command()
 def restore(case_id: CaseId, bank: Bank = None) -> None:
     """Bring a forgotten case back."""
+    from memento_memory.errors import InputError
     from memento_server import console
     from memento_server.session import open_bank
 
+    held = "is in quarantine; `memento cases show` says why, and `memento confirm` brings it back if it is in order"
     with open_bank(settings_of(bank, ""), with_model=True) as opened:
+        if opened.case(case_id).quarantined_at is not None:
+            raise InputError("case_id", f"{case_id} {held}")
         case = opened.restore(case_id)
+    if case.quarantined_at is not None:
+        raise InputError("case_id", f"{case_id} {held}")
     console.stdout().print(f"restored {case.id}")

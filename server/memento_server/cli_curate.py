@@ -141,7 +141,8 @@ def show_actions(
     counts = ", ".join(f"{sum(a.kind is kind for a in actions)} {_DONE[kind.value]}" for kind in Kind)
     console.print(f"{counts}{' (tried only: nothing was changed)' if dry_run else ''}" if actions else "nothing to do")
     if actions and not dry_run:
-        console.print(f"`memento cases restore ID` undoes any of it within {retention_days:g} days", style="dim")
+        undone = f"`memento cases restore ID` undoes a merge or an eviction within {retention_days:g} days"
+        console.print(undone, style="dim")
     if waiting:
         console.print(f"in quarantine: {len(waiting)}; `memento confirm ID` brings one back", style="yellow")
         for case in waiting:

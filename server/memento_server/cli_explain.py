@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from memento_memory.decision import Decision
 
 _NOT_SHOWN = 3
+_UNPLANNED = "was reported without a plan from memory, so no case was chosen for it"
+_UNDECIDED = "was planned before decisions were logged, so why its cases were shown is not known"
 _ARMS = {
     "greedy": "the most valuable cases were taken",
     "drawn": "the cases were drawn, to learn from cases that are not the most valuable",
@@ -35,7 +37,7 @@ def explain(
     with open_bank(settings_of(bank, "")) as opened:
         episode, decision = opened.episode(plan_id), opened.decision(plan_id)
     if decision is None:
-        raise InputError("plan_id", f"{plan_id} was reported without a plan from memory, so no case was chosen for it")
+        raise InputError("plan_id", f"{plan_id} {_UNDECIDED if episode.slate.shown else _UNPLANNED}")
     told = explanation(episode, decision)
     if as_json:
         console.write_json(told)

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from memento_memory.store.database import Database
     from memento_memory.store.versions import Version
 
+_UNTRUSTED = "similarity ranks for now: it foretold recent outcomes better"
+_DOUBTFUL = {
+    "rejected": "this version was rejected when it was made, for it was not found to be better",
+    "demoted": "this version was taken out of force before, for similarity foretold outcomes better",
+}
+
 
 def learn(
     version: Annotated[int | None, typer.Argument(help="The version to go back to, with --rollback.", min=0)] = None,
@@ -86,6 +92,7 @@ def _train(database: Database, force: bool, seed: int, as_json: bool) -> None:
 
 def _show_status(database: Database, as_json: bool) -> None:
     from memento_memory.learning.status import status
+    from memento_memory.online import is_trusted
     from memento_server import console
 
     found = status(database)
@@ -94,6 +101,8 @@ def _show_status(database: Database, as_json: bool) -> None:
         return
     out = console.stdout()
     out.print(f"in force: {_name(found.in_force)}", style="bold", markup=False)
+    if not is_trusted(found.in_force):
+        out.print(_UNTRUSTED, style="yellow")
     out.print(f"{found.known} episodes with known outcomes, {found.wanted} start the next training")
     if found.learner:
         out.print(f"a learner is at work: {found.learner}", markup=False)
@@ -113,24 +122,33 @@ def _show_status(database: Database, as_json: bool) -> None:
 
 def _roll_back(database: Database, version: int | None, as_json: bool) -> None:
     from memento_memory.learning.status import rollback
+    from memento_memory.store import versions
     from memento_server import console
 
+    with database.reading() as db:
+        found = {each.version: each.status for each in versions.all_(db)}
     target = rollback(database, version)
+    warning = _DOUBTFUL.get(found.get(target.version, ""), "")
     if as_json:
-        console.write_json({"in_force": target.version})
-    else:
-        console.stdout().print(f"in force: {_name(target)}", markup=False)
+        console.write_json({"in_force": target.version, **({"warning": warning} if warning else {})})
+        return
+    console.stdout().print(f"in force: {_name(target)}", markup=False)
+    if warning:
+        reason = target.report.get("gate", {}).get("reason", "")
+        console.stdout().print(f"{warning}{f': {reason}' if reason else ''}", style="yellow", markup=False)
+        console.stdout().print("`memento learn --rollback 0` goes back to similarity", style="yellow")
 
 
 def _explain(database: Database, as_json: bool) -> None:
     from memento_memory.learning.report import weights
+    from memento_memory.online import is_trusted
     from memento_memory.store import versions
     from memento_server import console, verdicts
 
     with database.reading() as db:
         version = versions.in_force(db)
     told = weights(version)
-    trusted = bool(version.watch.get("trusted", True))
+    trusted = is_trusted(version)
     if as_json:
         known = {"version": version.version, "outcomes": version.layer.updates, "trusted": trusted}
         console.write_json({**known, "weights": [_weight_json(weight) for weight in told]})
@@ -141,7 +159,7 @@ def _explain(database: Database, as_json: bool) -> None:
         return
     out.print(f"what {_name(version)} learned to matter, from {version.layer.updates} outcomes", style="bold")
     if not trusted:
-        out.print("similarity ranks for now: it foretold recent outcomes better", style="yellow")
+        out.print(_UNTRUSTED, style="yellow")
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -176,13 +194,16 @@ def _name(version: Version) -> str:
 
 
 def _kind(version: Version) -> str:
-    return "trained network" if version.network is not None else "learned outcome by outcome"
+    return "trained from the log" if version.report.get("kind") == "trained" else "learned outcome by outcome"
 
 
 def _status_json(status: Status) -> dict[str, Any]:
+    from memento_memory.online import is_trusted
+
     keys = ("version", "status", "created_at", "report", "watch")
     return {
         "in_force": status.in_force.version,
+        "trusted": is_trusted(status.in_force),
         "known": status.known,
         "trained_on": status.trained_on,
         "next_at": status.wanted,

@@ -75,12 +75,19 @@ class Memory:
             bank = self.bank()
             for work in self.on_keep_up:
                 work(bank)
-            bank.embed_pending()
+            self._embed(bank)
             for action in bank.curate(self.settings.choosing.as_bounds()):
                 logger.info("%s %s: %s", action.kind.value, action.case_id, action.reason)
             self._learn_if_due(bank)
         except MementoError as error:
             logger.warning("upkeep of the bank was cut short: %s", error)
+
+    def _embed(self, bank: CaseBank) -> None:
+        """What is wrong with the vectors holds up nothing else."""
+        try:
+            bank.embed_pending()
+        except MementoError as error:
+            logger.warning("the cases' vectors have to wait: %s", error)
 
     def _learn_if_due(self, bank: CaseBank) -> None:
         from memento_memory.learning import spawn
@@ -93,9 +100,9 @@ class Memory:
             logger.info("enough new outcomes are in: the slow learner was started in the background")
 
     def upkeep_soon(self) -> None:
-        """The same in the background, every now and then."""
+        """The same in the background, every now and then; only vectors wait for the embedding model."""
         now = time.monotonic()
-        if self.embedder().state == "ready" and now > self._next_upkeep:
+        if now > self._next_upkeep:
             self._next_upkeep = now + _UPKEEP_EVERY_S
             threading.Thread(target=self.keep_up, name="memento-upkeep", daemon=True).start()
 

@@ -18,7 +18,7 @@ from memento_memory.plan import Plan
 from memento_memory.retention import Retained, Status
 from memento_memory.text import cut, shown
 from memento_planner.adapt import Draft
-from memento_planner.brief import DATA_NOTICE, brief, why
+from memento_planner.brief import DATA_NOTICE, HELD_OUT, brief, is_held_out, why
 from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)
 def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> CallToolResult:
     """The answer of plan_with_memory."""
     has_draft = draft is not None and draft.plan is not None
+    no_draft = HELD_OUT if is_held_out(episode.slate) else "there is no success to adapt"
 
     def build(budget: Budget) -> PlanOut:
         return PlanOut(
@@ -61,7 +62,7 @@ def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> Cal
             verdict=episode.slate.verdict.value,
             brief=cut(brief(episode.slate, draft, episode.plan_id), 2_000),
             draft_plan=_draft_out(draft, adapted_from, budget),
-            draft_reason=cut(draft.reason, 300) if draft else "there is no success to adapt",
+            draft_reason=cut(draft.reason, 300) if draft else no_draft,
             cases=[case_out(entry, budget) for entry in episode.slate.shown],
             source="adapted" if has_draft else "host",
         )

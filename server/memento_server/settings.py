@@ -58,8 +58,8 @@ class Choosing:
             holdout=_number(given, "MEMENTO_HOLDOUT", 0, 0, 0.9, "a share from 0 to 0.9"),
             caution=_number(given, "MEMENTO_CAUTION", 0, 0, 10, "a number of standard deviations from 0 to 10"),
             learning=_word(given, "MEMENTO_LEARNING", ("on", "off")) == "on",
-            max_cases=int(_number(given, "MEMENTO_MAX_CASES", 0, 0, 1e9, "a number of cases, 0 for no bound")),
-            max_bytes=int(_number(given, "MEMENTO_MAX_BYTES", 0, 0, 1e15, "a number of bytes, 0 for no bound")),
+            max_cases=_whole(given, "MEMENTO_MAX_CASES", 1e9, "a whole number of cases, 0 for no bound"),
+            max_bytes=_whole(given, "MEMENTO_MAX_BYTES", 1e15, "a whole number of bytes, 0 for no bound"),
         )
 
     def as_policy(self) -> Policy:
@@ -148,6 +148,13 @@ def _number(given: Mapping[str, str], name: str, default: float, least: float, m
     if not least <= number <= most:
         raise InputError(name, f"is {text!r}; give {wanted}")
     return number
+
+
+def _whole(given: Mapping[str, str], name: str, most: float, wanted: str) -> int:
+    number = _number(given, name, 0, 0, most, wanted)
+    if not number.is_integer():
+        raise InputError(name, f"is {given[name]!r}; give {wanted}")
+    return int(number)
 
 
 def _word(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from memento_memory.case import Case, Outcome, Slate
 from memento_memory.plan import Plan
 from memento_memory.store.stats import Stats
 from memento_memory.text import shown
-from memento_planner.brief import why
+from memento_planner.brief import HELD_OUT, is_held_out, why
 from memento_planner.planner import Planned
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def planned(console: Console, result: Planned) -> None:
     """A planning request: the slate, then the draft or why there is none."""
     slate(console, result.episode.slate)
     draft = result.draft
-    if draft is None or draft.plan is None:
+    if draft is None and is_held_out(result.episode.slate):
+        pass  # said already why there is none
+    elif draft is None or draft.plan is None:
         reason = draft.reason if draft else "no success to adapt"
         console.print(f"No draft: {escape(shown(reason, 300))}", style="yellow")
     else:
@@ -42,7 +44,8 @@ def planned(console: Console, result: Planned) -> None:
 def slate(console: Console, found: Slate) -> None:
     """The cases of a slate, best first."""
     if not found.shown:
-        console.print("No useful case: plan this from scratch.", style="yellow")
+        nothing = HELD_OUT if is_held_out(found) else "No useful case: plan this from scratch."
+        console.print(nothing, style="yellow")
     for entry in found.shown:
         outcome = entry.case.result.outcome
         console.print(
@@ -62,7 +65,9 @@ def steps(console: Console, plan: Plan) -> None:
 def case(console: Console, found: Case) -> None:
     """One case in full."""
     result = found.result
-    console.print(f"[bold]{found.id}[/bold] in {found.namespace}" + (" (forgotten)" if found.forgotten_at else ""))
+    console.print(f"[bold]{found.id}[/bold] in {found.namespace}{_kept(found)}")
+    if found.forgotten_at and found.forgotten_reason:
+        console.print(f"why      {escape(shown(found.forgotten_reason, 400))}", style="yellow")
     console.print(f"task     {escape(shown(found.task.text, 20_000))}")
     if found.task.context:
         console.print(f"context  {escape(shown(found.task.context, 20_000))}")
@@ -80,6 +85,18 @@ def case(console: Console, found: Case) -> None:
     console.print(f"created {_day(found.created_at)} by {escape(shown(origin, 100))}", style="dim")
     if found.tags:
         console.print(f"tags {escape(shown(', '.join(found.tags), 400))}", style="dim")
+
+
+def _kept(found: Case) -> str:
+    """Whether it is in use, and what people said of it."""
+    said = []
+    if found.forgotten_at:
+        said.append("in quarantine" if found.quarantined_at else "forgotten")
+    if found.pinned:
+        said.append("pinned")
+    if found.confirmed:
+        said.append("confirmed")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def case_table(console: Console, found: Sequence[Case]) -> None:

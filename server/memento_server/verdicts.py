@@ -91,7 +91,7 @@ def of_policy(answer: Answer, all_greedy: bool) -> str:
 
 def counts_as(evaluation: Evaluation) -> str:
     """The effective number of tasks against the true one."""
-    return f"{evaluation.overlap.effective:.0f} of {evaluation.overlap.tasks}"
+    return f"{int(evaluation.overlap.effective)} of {evaluation.overlap.tasks}"
 
 
 def interval(estimate: Estimate | None) -> str:

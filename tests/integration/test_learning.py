@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from integration.processes import serving
+from integration.processes import memento, serving
 
 _TASK = "Rename the branch 'alpha' to 'beta' in the repository 'atlas'"
 _ALIKE = "Rename the branch 'gamma' to 'delta' in the repository 'atlas'"
@@ -78,6 +78,8 @@ def test_an_injected_instruction_stays_inside_the_data_and_loses_what_cannot_be_
             plan=[{"id": 1, "description": f"Open the mail {_ATTACK}", "tool": f"mail{_HIDDEN}"}],
             notes=f"Beware {_ATTACK}",
         )
+        assert server.ok("retrieve_cases", query=task)["cases"] == []
+        assert memento("confirm", recorded["case_id"], "--bank", str(bank)).returncode == 0
         planned = server.call("plan_with_memory", task=task)
         looked_up = server.call("retrieve_cases", query=task)
         uris = f"memento://cases/{recorded['case_id']}", f"memento://episodes/{recorded['plan_id']}"

@@ -8,6 +8,7 @@ from memento_memory.bank import CaseBank
 from memento_memory.case import Case, Evidence, Outcome, Result, Shown, Slate, Task
 from memento_memory.plan import Plan, from_lines
 from memento_memory.retention import Report, Retained
+from memento_memory.store import cases
 
 TASKS = {
     "find all log files larger than 100 MB": "find / -name '*.log' -size +100M",
@@ -61,6 +62,16 @@ def report(
     tags: tuple[str, ...] = (),
 ) -> Report:
     return Report(result, task=Task(task, context), plan=plan(*(steps or ("do it",))), namespace=namespace, tags=tags)
+
+
+def smuggled(bank: CaseBank, reported: Report) -> Case:
+    """The case of an outcome that instructs its reader, as one recorded before texts were looked at."""
+    made = bank.retain(reported).case
+    assert made is not None
+    with bank.database.writing() as db:
+        cases.set_forgotten(db, cases.named(db, made.id)[0], None)
+        db.execute("UPDATE cases SET confirmed = 0 WHERE id = ?", (made.id,))
+    return bank.case(made.id)
 
 
 def opened(

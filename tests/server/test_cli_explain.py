@@ -117,3 +117,11 @@ def test_work_that_was_not_planned_here_has_nothing_to_explain(bank: CaseBank) -
     plan_id = bank.retain(report("water the plants", "take the can")).plan_id
     with pytest.raises(InputError, match="without a plan from memory"):
         explained(bank, plan_id)
+
+
+def test_cases_that_were_shown_before_decisions_were_logged_are_told_apart_from_no_plan(bank: CaseBank) -> None:
+    episode = planned(bank)
+    with bank.database.writing() as db:
+        db.execute("DELETE FROM decisions")
+    with pytest.raises(InputError, match="was planned before decisions were logged"):
+        explained(bank, episode.plan_id)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from memento_memory.errors import InputError
 from memento_memory.learning.errors import NotEnoughError
+from memento_memory.store.database import Database
 from memento_server import cli_learn
 from memory.logs import fill, simulated
 
@@ -36,7 +37,10 @@ def test_a_version_that_is_not_better_is_kept_and_said_to_be(bank):
 
 def test_the_status_as_json_names_versions_and_what_comes_next(bank):
     before = json.loads(learn(bank, "--status", "--json"))
-    assert before == {"in_force": 0, "known": 240, "trained_on": 0, "next_at": 200, "learner": "", "versions": []}
+    assert before == {
+        **{"in_force": 0, "trusted": True, "known": 240, "trained_on": 0, "next_at": 200},
+        **{"learner": "", "versions": []},
+    }
     made = json.loads(learn(bank, "--json", "--seed", "3"))
     assert made["report"]["seed"] == 3
     after = json.loads(learn(bank, "--status", "--json"))
@@ -46,7 +50,9 @@ def test_the_status_as_json_names_versions_and_what_comes_next(bank):
 
 def test_rolling_back_puts_the_version_in_force(bank):
     learn(bank)
-    assert "in force: version 1" in learn(bank, "--rollback", "1")
+    said = learn(bank, "--rollback", "1")
+    assert "in force: version 1 (trained from the log)" in said
+    assert "this version was rejected when it was made" in said
     assert json.loads(learn(bank, "--rollback", "--json")) == {"in_force": 0}
 
 
@@ -96,3 +102,15 @@ def test_too_short_a_log_is_refused_in_words(tmp_path):
     fill(tmp_path / "short.db", simulated(30, 0.0))
     with pytest.raises(NotEnoughError, match="30 with known outcomes, 200 needed"):
         learn(tmp_path / "short.db")
+
+
+def test_the_status_says_when_similarity_ranks_in_place_of_the_version_in_force(bank):
+    learn(bank, "--force")
+    learn(bank, "--rollback", "1")
+    assert "similarity ranks for now" not in learn(bank, "--status")
+    database = Database(bank)
+    with database.writing() as db:
+        db.execute("UPDATE value_models SET watch = json_set(watch, '$.trusted', json('false'))")
+    database.close()
+    assert "similarity ranks for now" in learn(bank, "--status")
+    assert json.loads(learn(bank, "--status", "--json"))["trusted"] is False

@@ -51,3 +51,10 @@ def test_learning_can_be_switched_off() -> None:
 def test_a_setting_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(InputError, match=f"MEMENTO_{name.upper()}"):
         choosing(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["max_cases", "max_bytes"])
+@pytest.mark.parametrize("value", ["1.5", "0.5"])
+def test_a_bound_is_a_whole_number(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"MEMENTO_{name.upper()}.*'{value}'; give a whole number"):
+        choosing(**{name: value})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,3 +69,17 @@ def test_slates_are_chosen_by_the_policy_of_the_settings(opened: Opened, started
     assert decision is not None
     assert (decision.alpha, decision.explore, decision.holdout) == (0.7, 1.0, 0.3)
     assert memory.settings.choosing.as_policy() == Policy(PolicyName.SOFTMAX, 0.7, 0.0, 0.3)
+
+
+def test_the_bank_is_curated_even_where_no_embedding_model_is_ready(
+    opened: Opened, started: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = opened(Choosing(max_cases=20, learning=False))
+    ran: list[str] = []
+    monkeypatch.setattr(memory, "keep_up", lambda: ran.append(memory.embedder().state))
+    monkeypatch.setattr(memory.embedder(), "_state", "failed")
+    memory.upkeep_soon()
+    for thread in threading.enumerate():
+        if thread.name == "memento-upkeep":
+            thread.join(10)
+    assert ran == ["failed"]

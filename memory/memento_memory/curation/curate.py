@@ -16,7 +16,7 @@ from memento_memory.case import Case
 from memento_memory.curation import drift, holding, merging
 from memento_memory.curation.bounds import Bounds, Eviction, evict
 from memento_memory.curation.inspection import Mark, changed_since, duplicate, suspects
-from memento_memory.store import cases, meta
+from memento_memory.store import cases, meta, vectors
 from memento_memory.store.database import Database
 from memento_memory.store.query import fetch_all
 
@@ -29,6 +29,7 @@ INSPECTED = 200  # cases looked at between two writes, and in one pass of upkeep
 _WRITTEN = 100  # actions in one write transaction
 _SLACK = 0.02  # a namespace over its bound goes this far below it, so that not every new case asks for a pass
 _MARK = "curated_until"
+_UNSEEN = "curated_before_vectors"  # from where on cases were inspected while some waited for their vectors
 
 
 class Kind(StrEnum):
@@ -114,11 +115,12 @@ def _inspect(
             )
         done += proposed if dry_run else _apply(database, proposed, now)
         if changed:
-            key, last = changed[-1]
+            before, (key, last) = mark, changed[-1]
             mark = Mark(last.updated_at, key)
             if not dry_run and not namespaces:
                 with database.writing() as db:
                     meta.put(db, _MARK, f"{mark.updated_at!r} {mark.key}")
+                    _note_unseen(db, before)
         if len(changed) < INSPECTED or not everything:
             return list({(action.kind, action.key): action for action in done}.values())
 
@@ -200,11 +202,22 @@ def _action(kind: Kind, key: int, case: Case, reason: str) -> Action:
 
 
 def _mark(db: apsw.Connection) -> Mark:
-    text = meta.get(db, _MARK)
+    unseen = "" if vectors.without_vector(db, 1) else meta.get(db, _UNSEEN)
+    text = unseen or meta.get(db, _MARK)
     if not text:
         return Mark()
     updated_at, key = text.split()
     return Mark(float(updated_at), int(key))
+
+
+def _note_unseen(db: apsw.Connection, before: Mark) -> None:
+    """Remember where to look again once all vectors are there; forget it when that was where this pass began."""
+    began, known = f"{before.updated_at!r} {before.key}", meta.get(db, _UNSEEN)
+    if vectors.without_vector(db, 1):
+        if not known:
+            meta.put(db, _UNSEEN, began)
+    elif known == began:
+        meta.put(db, _UNSEEN, "")
 
 
 def _namespaces(database: Database) -> list[str]:

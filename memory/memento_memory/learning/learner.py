@@ -23,7 +23,7 @@ from memento_memory.learning.errors import NotEnoughError
 from memento_memory.learning.gate import Opinion, Outcomes, Verdict, judge
 from memento_memory.learning.lease import Lease, held
 from memento_memory.learning.recipe import DEFAULT, Recipe
-from memento_memory.selection.network import Network
+from memento_memory.selection.network import Network, readable
 from memento_memory.selection.value import fresh_layer, sigmoid, similarity_layer
 from memento_memory.store import versions
 from memento_memory.store.database import Database
@@ -205,7 +205,7 @@ def _judged(
     rivals: dict[str, Opinion] = {}
     alone = layer_of(similarity_layer(), episodes, parts.train, None)
     rivals["similarity"] = Opinion.of(episodes, parts.holdout, alone.mean, None, NETWORK)
-    earlier = Network.from_bytes(before.network) if before.network else None
+    earlier = readable(before.network)
     rivals[f"version {before.version}"] = _opinion(episodes, parts, earlier)
     ours = _opinion(episodes, parts, network)
     here = parts.holdout

@@ -30,7 +30,7 @@ BINS = 10
 _LEAST_IN_BLOCK = 10
 _NAMED = 5  # cases on either list
 _TELLING = 14  # weights shown
-_FAINT = 0.05  # log-odds below which a weight is not worth a line
+_FAINT = 0.05  # log-odds from what it was taken to be at first, below which a weight is not worth a line
 _DOUBT = 2.0  # showings without effect that every case starts with
 _Z = 1.96
 
@@ -212,7 +212,7 @@ def _calibration_error(bins: Sequence[Bin]) -> float | None:
 
 
 def weights(version: Version) -> tuple[Weight, ...]:
-    """Of the pair's features that tell something, the strongest first; none before the first outcome."""
+    """Of the pair's features what outcomes changed, the strongest first; none before the first outcome."""
     if not version.layer.updates:
         return ()
     spread = _Z * np.sqrt(np.diag(version.layer.covariance))
@@ -220,7 +220,7 @@ def weights(version: Version) -> tuple[Weight, ...]:
     for at, feature in enumerate(PAIR, start=len(TASK)):
         mean, half = float(version.layer.mean[at]), float(spread[at])
         told = Estimate(mean, mean - half, mean + half)
-        if abs(mean) >= _FAINT and (feature.name != "network" or version.network is not None):
+        if abs(mean - feature.prior_mean) >= _FAINT and (feature.name != "network" or version.network is not None):
             made.append(Weight(feature.name, feature.more, feature.less, told, feature.prior_mean))
     return tuple(sorted(made, key=lambda each: -abs(each.change.value))[:_TELLING])
 

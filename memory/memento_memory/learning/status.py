@@ -70,7 +70,7 @@ def rollback(database: Database, version: int | None = None) -> Version:
         now = versions.in_force(db)
         number = int(now.report.get("parent", 0)) if version is None else version
         target = versions.of(db, number)
-        if number == now.version:
+        if number == now.version == versions.mark_in_force(db)[0]:  # a damaged one leaves the prior in its place
             raise InputError("version", f"{number} is in force already; `memento learn --status` lists the others")
         if target.schema != now.schema:
             raise InputError("version", f"{number} was made with other features; train a new one with `memento learn`")

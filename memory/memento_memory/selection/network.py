@@ -12,6 +12,7 @@ task that was trained on: that of the one member which left it out. Inference ne
 
 from __future__ import annotations
 
+import logging
 import struct
 from dataclasses import dataclass, fields
 
@@ -29,6 +30,7 @@ LIMIT = 4.0  # features further than this from their mean, in standard deviation
 _MAGIC = b"MNN1"
 _HEAD = struct.Struct("<4s6I")
 _CHUNK = 8192
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Network:
     output: Singles
     knots: Singles
 
+    @property
+    def dimension(self) -> int:
+        """Of the embeddings it looks at."""
+        return int(self.projection.shape[1])
+
     def advantage(self, pair: Floats, vector: Singles, vectors: Singles, plan_vectors: Singles) -> Floats:
         """The feature `network` for n cases.
 
@@ -61,8 +68,10 @@ class Network:
             vectors, plan_vectors: of the cases' tasks and plans, shape (n, e); rows of nan where there is none.
 
         Returns:
-            Shape (n,).
+            Shape (n,); 0 where the embeddings are of another dimension than those it was trained on.
         """
+        if not {vector.shape[-1], vectors.shape[1], plan_vectors.shape[1]} <= {self.dimension}:
+            return np.zeros(len(pair))
         return self.curve(self.members(pair, vector, vectors, plan_vectors).mean(0))
 
     def members(self, pair: Floats, vector: Singles, vectors: Singles, plan_vectors: Singles) -> Floats:
@@ -100,6 +109,8 @@ class Network:
         if len(data) != _HEAD.size + 4 * int(ends[-1]):
             raise BankError(f"the stored network is cut short ({len(data)} bytes); run `memento learn`")
         numbers = np.frombuffer(data, "<f4", offset=_HEAD.size).astype(np.float32)
+        if not np.all(np.isfinite(numbers)):
+            raise BankError("the stored network is damaged; run `memento learn`")
         parts = np.split(numbers, ends[:-1])
         return cls(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))
 
@@ -114,6 +125,15 @@ class Network:
             views += [ours * other * there, np.abs(ours - other) * there]
         hidden = np.tanh(np.concatenate(views, axis=2) @ self.hidden + self.bias[:, None])
         return np.asarray((hidden @ self.output[:, :, None])[..., 0], np.float64)
+
+
+def readable(data: bytes | None) -> Network | None:
+    """The stored network; None where there is none, or it is damaged, which is logged."""
+    try:
+        return None if data is None else Network.from_bytes(data)
+    except BankError as error:
+        _log.warning("going on without the trained network: %s", error)
+        return None
 
 
 def standardised(pair: Floats, centre: Singles, scale: Singles) -> Singles:

@@ -63,8 +63,8 @@ def refused(overlap: Overlap) -> Refusal | None:
     if overlap.tasks < LEAST_TASKS:
         return Refusal(
             Lack.TASKS,
-            f"outcomes of {overlap.tasks} tasks are recorded and at least {LEAST_TASKS} are needed; record the outcome "
-            f"of {LEAST_TASKS - overlap.tasks} more",
+            f"outcomes of {_tasks(overlap.tasks)} are recorded and at least {LEAST_TASKS} are needed; record the "
+            f"outcome of {LEAST_TASKS - overlap.tasks} more",
         )
     missing = f"{1 - overlap.mean_weight:.0%} of what this policy would show"
     if overlap.certain == 1 and overlap.mean_weight < 1 - _UNCOVERED:
@@ -87,10 +87,15 @@ def refused(overlap: Overlap) -> Refusal | None:
         )
     if overlap.effective < LEAST_EFFECTIVE:
         needed = int(np.ceil(overlap.tasks * LEAST_EFFECTIVE / max(overlap.effective, 1.0)))
+        more = max(needed - overlap.tasks, 1)
         return Refusal(
             Lack.OVERLAP,
-            f"the {overlap.tasks} tasks count as {overlap.effective:.0f} for this policy, which differs from what was "
-            f"shown, and at least {LEAST_EFFECTIVE:.0f} are needed; record about {needed - overlap.tasks} more tasks, "
-            f"or judge a policy closer to the one in use",
+            f"the {_tasks(overlap.tasks)} count as {int(overlap.effective)} for this policy, which differs from what "
+            f"was shown, and at least {LEAST_EFFECTIVE:.0f} are needed; record about {more} more "
+            f"task{'s' if more > 1 else ''}, or judge a policy closer to the one in use",
         )
     return None
+
+
+def _tasks(number: int) -> str:
+    return f"{number} task{'s' if number != 1 else ''}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,11 @@ import numpy as np
 
 from memento_memory.case import Evidence, Outcome, Result, Task
 from memento_memory.decision import Arm, Candidates, Decision
+from memento_memory.errors import BankError
 from memento_memory.selection.episodic import History
+from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.lastlayer import Site
+from memento_memory.selection.value import SCHEMA
 from memento_memory.store.query import fetch_all, fetch_one
 
 if TYPE_CHECKING:
@@ -28,7 +33,9 @@ _COLUMNS = (
     "d.version, d.arm, d.k, d.alpha, d.explore, d.holdout, d.log_propensity, d.threshold, d.void_value, d.forced, "
     "d.vector, d.candidates"
 )
-_LEARNED = struct.Struct("<qdd")
+_LEARNED = struct.Struct("<qdddd")
+_UNTOLD = -1  # no version's number: a fit to the whole log takes the place of what cannot be taken out
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,13 @@ class Learned:
 
     Attributes:
         row: the design row it was learned with, shape (m + d,).
+        site, reference: what it put into the layer, and into the layer's reference.
     """
 
     version: int
     row: Floats
     site: Site
+    reference: Site
 
 
 def put(db: apsw.Connection, episode_key: int, decision: Decision) -> None:
@@ -82,27 +91,35 @@ def put(db: apsw.Connection, episode_key: int, decision: Decision) -> None:
 
 
 def of(db: apsw.Connection, episode_key: int) -> Decision | None:
-    """The decision of an episode, or None where there was none."""
+    """The decision of an episode, or None where there was none, or it cannot be read, which is logged."""
     row = fetch_one(db, f"SELECT {_COLUMNS} FROM decisions d WHERE episode_key = ?", (episode_key,))
-    return _decision(row) if row else None
+    return _readable(row, episode_key) if row else None
 
 
-def logged(db: apsw.Connection, *, after: int = 0) -> Iterator[Logged]:
-    """All episodes with a decision, oldest first.
+def logged(
+    db: apsw.Connection, *, after: int = 0, newest: int | None = None, until: float = math.inf
+) -> Iterator[Logged]:
+    """All episodes with a decision that can be read, oldest first.
 
     Args:
         after: only those with a larger row key.
+        newest: only so many, the newest.
+        until: only those begun by then, in seconds since the epoch.
     """
+    if newest is not None:
+        after = max(after, _before_newest(db, newest, until))
     sql = (
         f"SELECT e.key, e.plan_id, e.namespace, e.task, e.context, e.outcome, e.reward, e.evidence, e.notes,"
         f" e.previous, e.created_at, e.recorded_at, (SELECT json_group_object(case_id, used) FROM slates s WHERE"
         f" s.episode_key = e.key), {_COLUMNS} FROM episodes e JOIN decisions d ON d.episode_key = e.key"
-        f" WHERE e.key > ? ORDER BY e.key"
+        f" WHERE e.key > ? AND e.created_at <= ? ORDER BY e.key"
     )
-    for row in db.execute(sql, (after,)):
+    for row in db.execute(sql, (after, until)):
         key, plan_id, namespace, task, context, outcome, reward, evidence, notes = row[:9]
         previous, created_at, recorded_at, used, *rest = row[9:]
-        decision = _decision(rest)
+        decision = _readable(rest, key)
+        if decision is None:
+            continue
         said = json.loads(used)
         yield Logged(
             key,
@@ -130,17 +147,28 @@ def learned(db: apsw.Connection, episode_key: int) -> Learned | None:
     row = fetch_one(db, "SELECT learned FROM decisions WHERE episode_key = ?", (episode_key,))
     if row is None or row[0] is None:
         return None
-    version, strength, shift = _LEARNED.unpack_from(row[0])
-    return Learned(version, np.frombuffer(row[0], "<f8", offset=_LEARNED.size), Site(strength, shift))
+    blob = row[0]
+    if len(blob) < _LEARNED.size or len(blob) % 8:
+        return Learned(_UNTOLD, np.empty(0), Site(0, 0), Site(0, 0))
+    version, *numbers = _LEARNED.unpack_from(blob)
+    return Learned(version, np.frombuffer(blob, "<f8", offset=_LEARNED.size), Site(*numbers[:2]), Site(*numbers[2:]))
 
 
 def put_learned(db: apsw.Connection, episode_key: int, learned: Learned | None) -> None:
     """Write down what the outcome of an episode put into the value model; None where it is out again."""
     blob = None
     if learned is not None:
-        head = _LEARNED.pack(learned.version, learned.site.strength, learned.site.shift)
+        sites = (learned.site, learned.reference)
+        head = _LEARNED.pack(learned.version, *(number for site in sites for number in (site.strength, site.shift)))
         blob = head + learned.row.astype("<f8").tobytes()
     db.execute("UPDATE decisions SET learned = ? WHERE episode_key = ?", (blob, episode_key))
+
+
+def note_watched(db: apsw.Connection, episode_key: int, version: int) -> bool:
+    """Note that a version's watch counts the outcome of an episode; returns whether it did not do so before."""
+    sql = "UPDATE decisions SET watched = ? WHERE episode_key = ? AND watched IS NOT ?"
+    db.execute(sql, (version, episode_key, version))
+    return db.changes() > 0
 
 
 def forget_learned(db: apsw.Connection) -> None:
@@ -188,6 +216,30 @@ def _packed(decision: Decision) -> bytes:
     drawn, best = decision.drawn, decision.best
     head = struct.pack(f"<2h{len(drawn) + len(best)}h", len(drawn), len(best), *drawn, *best)
     return head + decision.candidates.to_bytes()
+
+
+def _before_newest(db: apsw.Connection, newest: int, until: float) -> int:
+    """Row key of the last episode before the newest ones; 0 where there is none."""
+    sql = (
+        "SELECT episode_key FROM decisions JOIN episodes ON key = episode_key WHERE created_at <= ?"
+        " ORDER BY episode_key DESC LIMIT 1 OFFSET ?"
+    )
+    row = fetch_one(db, sql, (until, newest))
+    return int(row[0]) if row else 0
+
+
+def _readable(row: Sequence[Any], episode_key: int) -> Decision | None:
+    try:
+        decision = _decision(row)
+        seen = decision.candidates
+        if not all(0 <= i < len(seen.case_ids) for i in (*decision.drawn, *decision.best)):
+            raise BankError("it names candidates that are not there")
+        if seen.schema == SCHEMA and (len(seen.task), seen.pair.shape[1]) != (len(TASK), len(PAIR)):
+            raise BankError("its features are not as many as their names")
+    except (BankError, struct.error, ValueError) as error:
+        _log.warning("the decision of episode %d is left out, for it cannot be read: %s", episode_key, error)
+        return None
+    return decision
 
 
 def _decision(row: Sequence[Any]) -> Decision:

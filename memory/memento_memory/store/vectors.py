@@ -71,9 +71,17 @@ def _is_of(stored: dict[str, str], model: ModelInfo) -> bool:
 
 
 def bind(db: apsw.Connection, model: ModelInfo) -> None:
-    """Make this model the bank's: write it down, drop another model's vectors, lay out an index of its dimension."""
+    """Make this model the bank's: write it down, drop another model's vectors, lay out an index of its dimension.
+
+    What was learned from the other model's vectors goes with them; a version in force goes on without its network.
+    """
+    from memento_memory.store import versions
+
     db.execute("DROP TRIGGER IF EXISTS code_of_new_vector; DROP TRIGGER IF EXISTS code_of_removed_vector")
     db.execute("INSERT INTO vector_log (case_key) SELECT case_key FROM case_vectors")
+    meta.put(db, "bound_at", str(fetch_number(db, "SELECT coalesce(max(seq), 0) FROM vector_log")))
+    db.execute("DELETE FROM expectations; UPDATE decisions SET vector = x'' WHERE length(vector) > 0")
+    versions.drop_networks(db)
     db.execute("DELETE FROM case_vectors; DROP TABLE IF EXISTS case_codes")
     db.execute("INSERT OR IGNORE INTO unembedded (case_key) SELECT key FROM cases WHERE forgotten_at IS NULL")
     layout = (importlib.resources.files("memento_memory.store") / "vector_index.sql").read_text(encoding="utf-8")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import apsw
+import numpy as np
 
-from memento_memory.errors import NotFoundError
+from memento_memory.errors import BankError, NotFoundError
 from memento_memory.selection.lastlayer import LastLayer
 from memento_memory.selection.value import SCHEMA, fresh_layer, similarity_layer
 from memento_memory.store import meta
 from memento_memory.store.query import fetch_all, fetch_one
 
 _IN_FORCE = "value_version"
+_log = logging.getLogger(__name__)
 _COLUMNS = (
     "version, status, schema, layer, reference, (SELECT network FROM value_networks n WHERE n.version ="
     " value_models.version), report, watch, created_at"
@@ -54,10 +57,14 @@ def prior() -> Version:
 
 
 def in_force(db: apsw.Connection) -> Version:
-    """The version in force; the prior where none is, or where its features are not those of this program."""
+    """The version in force; the prior where none is, it is damaged, or its features are not those of this program."""
     number = int(meta.get(db, _IN_FORCE) or 0)
     row = fetch_one(db, f"SELECT {_COLUMNS} FROM value_models WHERE version = ?", (number,))
-    return _version(row) if row and row[2] == SCHEMA else prior()
+    try:
+        return _version(row) if row and row[2] == SCHEMA else prior()
+    except BankError as error:
+        _log.warning("similarity ranks until the next outcome: %s", error)
+        return prior()
 
 
 def mark_in_force(db: apsw.Connection) -> tuple[int, int]:
@@ -76,6 +83,7 @@ def of(db: apsw.Connection, version: int) -> Version:
 
     Raises:
         NotFoundError: if there is none of this number.
+        BankError: if it is damaged.
     """
     if version == 0:
         return prior()
@@ -86,8 +94,8 @@ def of(db: apsw.Connection, version: int) -> Version:
 
 
 def all_(db: apsw.Connection) -> list[Version]:
-    """All versions, oldest first; the prior is not among them."""
-    return [_version(row) for row in fetch_all(db, f"SELECT {_COLUMNS} FROM value_models ORDER BY version")]
+    """All versions, oldest first; the prior is not among them, but stands in for the layers of damaged ones."""
+    return [_listed(row) for row in fetch_all(db, f"SELECT {_COLUMNS} FROM value_models ORDER BY version")]
 
 
 def add(db: apsw.Connection, version: Version) -> Version:
@@ -118,6 +126,13 @@ def update(db: apsw.Connection, version: Version) -> None:
     )
 
 
+def drop_networks(db: apsw.Connection) -> None:
+    """Forget all trained networks; what is left of their versions is the last layer."""
+    written = "json_set(watch, '$.written', coalesce(json_extract(watch, '$.written'), 0) + 1)"
+    db.execute(f"UPDATE value_models SET watch = {written} WHERE version IN (SELECT version FROM value_networks)")
+    db.execute("DELETE FROM value_networks")
+
+
 def unwatched(version: Version) -> dict[str, Any]:
     """Its watch without how it has done: what is left tells apart its fits, and what was written of it."""
     return {name: version.watch[name] for name in ("refits", "written") if name in version.watch}
@@ -136,11 +151,17 @@ def put_in_force(db: apsw.Connection, version: int, *, before: str = "retired") 
 
 def _version(row: tuple[Any, ...]) -> Version:
     number, status, schema, layer, reference, network, report, watch, created_at = row
+    try:
+        layers = _layer(layer), _layer(reference)
+    except BankError as error:
+        raise BankError(
+            f"version {number} of the value model is damaged ({error}); go back to another one with"
+            " `memento learn --rollback`"
+        ) from error
     return Version(
         number,
         status,
-        _layer(layer),
-        _layer(reference),
+        *layers,
         network,
         json.loads(report),
         json.loads(watch),
@@ -152,4 +173,17 @@ def _version(row: tuple[Any, ...]) -> Version:
 @lru_cache(8)
 def _layer(data: bytes) -> LastLayer:
     """Kept, for between two outcomes every retrieval and recording reads the same."""
-    return LastLayer.from_bytes(data)
+    layer = LastLayer.from_bytes(data)
+    if not (np.isfinite(layer.mean).all() and np.isfinite(layer.covariance).all() and (layer.prior_variance > 0).all()):
+        raise BankError("the stored last layer holds numbers that make no sense")
+    return layer
+
+
+def _listed(row: tuple[Any, ...]) -> Version:
+    """A version of which the layers do not matter."""
+    try:
+        return _version(row)
+    except BankError as error:
+        _log.warning("%s", error)
+        plain = prior()
+        return _version((*row[:3], plain.layer.to_bytes(), plain.reference.to_bytes(), *row[5:]))

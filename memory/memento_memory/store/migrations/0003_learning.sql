@@ -15,7 +15,8 @@ CREATE TABLE decisions (
     forced         INTEGER NOT NULL,
     vector         BLOB NOT NULL,               -- float16, the task's embedding; empty where there is none
     candidates     BLOB NOT NULL,
-    learned        BLOB                         -- what its outcome put into the value model, to take it out again
+    learned        BLOB,                        -- what its outcome put into the value model, to take it out again
+    watched        INTEGER                      -- the version whose watch has counted its outcome
 );
 
 -- Digest of namespace and task, to find earlier attempts at the very same one.
