@@ -8,15 +8,14 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memento_memory.case import Result, Task
-from memento_memory.decision import Decision
 from memento_memory.selection.credit import credit
 from memento_memory.selection.prior import log_prior
+from memento_memory.store.decisions import Logged
 from memento_memory.text import normalised
 
 if TYPE_CHECKING:
@@ -28,29 +27,6 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 SEEN = 16  # candidates kept of an episode: those shown, then the most similar others
-
-
-class Logged(Protocol):
-    """What is read of an episode; see `store.decisions`."""
-
-    @property
-    def key(self) -> int: ...
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def task(self) -> Task: ...
-    @property
-    def decision(self) -> Decision: ...
-    @property
-    def outcome(self) -> Result | None: ...
-    @property
-    def used(self) -> tuple[bool | None, ...]: ...
-    @property
-    def previous(self) -> int | None: ...
-    @property
-    def created_at(self) -> float: ...
-    @property
-    def recorded_at(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +184,8 @@ class _Episode:
         seen = (shown + others)[: max(SEEN, len(shown))]
         weights = np.zeros(len(seen))
         weights[: len(shown)] = credit(entry.used)
-        outcome = entry.outcome if entry.recorded_at is not None and entry.recorded_at <= until else None
+        in_time = entry.recorded_at is not None and entry.recorded_at <= until
+        outcome = entry.outcome if in_time and not entry.only_warned else None
         reward = outcome.reward if outcome else None
         return cls(
             key=entry.key,

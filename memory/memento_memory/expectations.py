@@ -127,5 +127,8 @@ def _last(db: apsw.Connection) -> int:
 
 
 def _since(db: apsw.Connection, namespace: str, seq: int) -> int:
-    sql = "SELECT count(DISTINCT case_key) FROM vector_log l JOIN case_vectors v USING (case_key) WHERE l.seq > ? AND v.namespace = ?"
+    sql = (
+        "SELECT count(DISTINCT case_key) FROM vector_log l JOIN case_vectors v USING (case_key)"
+        " WHERE l.seq > ? AND v.namespace = ?"
+    )
     return fetch_number(db, sql, (seq, namespace))

@@ -57,11 +57,11 @@ def learn(db: apsw.Connection, episode_key: int, result: Result, now: float) -> 
     """Learn the outcome of an episode, in place of what it was thought to be before.
 
     Returns:
-        What changed; None where nothing can be learned from it: no slate was chosen, the features have changed, or
-        the outcome is not known and never was.
+        What changed; None where nothing can be learned from it: no slate was chosen, or one of warnings alone, the
+        features have changed, or the outcome is not known and never was.
     """
     decision = decisions.of(db, episode_key)
-    if decision is None or decision.candidates.schema != SCHEMA:
+    if decision is None or decision.candidates.schema != SCHEMA or decisions.only_warned(db, episode_key, decision):
         return None
     weight = 0.0 if result.reward is None else result.evidence.weight
     if not weight and decisions.learned(db, episode_key) is None:

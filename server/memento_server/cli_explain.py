@@ -60,6 +60,7 @@ def explanation(episode: Episode, decision: Decision) -> dict[str, Any]:
         "value_without_a_case": round(decision.void_value, 4),
         "considered": len(candidates.case_ids),
         "shown": [_case(decision, i, n < decision.forced) for n, i in enumerate(decision.drawn)],
+        "warnings": [shown.case.id for shown in episode.slate.shown if shown.case.id not in candidates.case_ids],
         "best_not_shown": [_case(decision, i, False) for i in order[:_NOT_SHOWN]],
         "outcome": result.outcome.value if result else None,
     }
@@ -91,7 +92,9 @@ def _say(out: Console, told: dict[str, Any]) -> None:
     out.print(f"Of {told['considered']} candidates, {told['how']} (by {model}).")
     out.print(f"Without any case, success was expected with a chance of {told['value_without_a_case']:.2f}.")
     if not told["shown"]:
-        out.print("No case was shown.", style="yellow")
+        out.print("No case was shown to follow." if told["warnings"] else "No case was shown.", style="yellow")
+    if told["warnings"]:
+        out.print(f"As warnings, by similarity alone: {', '.join(told['warnings'])}")
     for case in told["shown"]:
         _say_case(out, case)
     if told["best_not_shown"]:

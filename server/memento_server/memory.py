@@ -108,9 +108,9 @@ class Memory:
 
     def close(self) -> None:
         """Close the bank and end a model preparation that is under way."""
+        if self._embedder is not None:  # its thread may be waiting for the bank, and so for the lock
+            self._embedder.close()
         with self._lock:
-            if self._embedder is not None:
-                self._embedder.close()
             if self._bank is not None:
                 self._bank.close()
 

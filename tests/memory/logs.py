@@ -42,6 +42,7 @@ class Entry:
     previous: int | None
     created_at: float
     recorded_at: float | None
+    only_warned: bool = False
 
 
 def entry(

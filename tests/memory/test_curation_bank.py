@@ -287,8 +287,7 @@ def test_neighbours_are_those_of_an_exact_search(filled):
         rows, cosine = holding.neighbours(db, "default", keys)(np.arange(5), 4)
         from memento_memory.store import vectors
 
-        _, matrix = vectors.of_cases(db, keys)
-    full = matrix @ matrix.T
+        full = (matrix := vectors.of_cases(db, keys)[1]) @ matrix.T
     for row in range(5):
         assert sorted(rows[row]) == sorted(set(range(5)) - {row})
         assert cosine[row] == pytest.approx(full[row][rows[row]], abs=1e-5)

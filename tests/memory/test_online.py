@@ -242,3 +242,12 @@ def test_similarity_ranks_again_while_it_foretells_outcomes_better(filled):
     with filled.database.reading() as db:
         version = versions.in_force(db)
     assert online.layer_in_use(version) is version.reference
+
+
+def test_a_slate_of_warnings_alone_says_nothing_of_plans_with_or_without_a_case(bank):
+    bank.retain(report(TASK.text, "delete them all", result=FAILURE))
+    episode = planned(bank)
+    assert [entry.case.result.outcome for entry in episode.slate.shown] == [FAILURE.outcome]
+    assert recorded(bank, episode.plan_id, SUCCESS).lesson is None
+    with bank.database.reading() as db:
+        assert [entry.only_warned for entry in decisions.logged(db)] == [True]

@@ -20,7 +20,7 @@ from memento_memory.selection.episodic import History
 from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.lastlayer import Site
 from memento_memory.selection.value import SCHEMA
-from memento_memory.store.query import fetch_all, fetch_one
+from memento_memory.store.query import fetch_all, fetch_number, fetch_one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class Logged:
         outcome: the strongest recorded, or None while it is open.
         used: aligned with `decision.drawn`; None where nothing was said of a case.
         previous: row key of the attempt at the same task that this one follows.
+        only_warned: whether failures were shown as warnings, and nothing to follow: neither with a case nor without.
     """
 
     key: int
@@ -59,6 +60,7 @@ class Logged:
     previous: int | None
     created_at: float
     recorded_at: float | None
+    only_warned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,14 @@ def logged(
             previous,
             created_at,
             recorded_at,
+            bool(said) and not decision.drawn,
         )
+
+
+def only_warned(db: apsw.Connection, episode_key: int, decision: Decision) -> bool:
+    """Whether failures were shown as warnings for an episode, and nothing to follow."""
+    sql = "SELECT EXISTS (SELECT 1 FROM slates WHERE episode_key = ?)"
+    return not decision.drawn and bool(fetch_number(db, sql, (episode_key,)))
 
 
 def used_of(db: apsw.Connection, episode_key: int, decision: Decision) -> tuple[bool | None, ...]:
