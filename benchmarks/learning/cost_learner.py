@@ -76,7 +76,7 @@ def _log(table: Table, pairs: int) -> Iterator[Logged]:
             won = Outcome.SUCCESS if success[near[place]] else Outcome.FAILURE
             result = Result.graded(won, float(won is Outcome.SUCCESS), Evidence.TEST_PASSED)
             decision = Decision(
-                *(0, Arm.DRAWN, 1, 0.5, 1.0, 0.0, -1.0, sight.threshold, values.void, (place,), 0),
+                *(0, Arm.DRAWN, 1, 0.5, 1.0, 0.0, -1.0, sight.threshold, values.void, (place,), (0,), 0),
                 candidates,
                 table.vectors[task],
             )
