@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -38,5 +39,7 @@ async def main(logs: Path, command: list[str], *, fork: bool) -> None:
 
 
 if __name__ == "__main__":
+    if os.name != "nt":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored by whatever is started
     forks = sys.argv[2] == "--fork"
     asyncio.run(main(Path(sys.argv[1]), sys.argv[3 if forks else 2 :], fork=forks))
