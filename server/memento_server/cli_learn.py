@@ -103,7 +103,7 @@ def _show_status(database: Database, as_json: bool) -> None:
     out.print(f"in force: {_name(found.in_force)}", style="bold", markup=False)
     if not is_trusted(found.in_force):
         out.print(_UNTRUSTED, style="yellow")
-    out.print(f"{found.known} episodes with known outcomes, {found.wanted} start the next training")
+    out.print(f"episodes with known outcomes: {found.known}; {found.wanted} start the next training")
     if found.learner:
         out.print(f"a learner is at work: {found.learner}", markup=False)
     if not found.versions:
@@ -157,7 +157,7 @@ def _explain(database: Database, as_json: bool) -> None:
     if not version.layer.updates:
         out.print("nothing was learned yet: similarity ranks until outcomes of plans are recorded")
         return
-    out.print(f"what {_name(version)} learned to matter, from {version.layer.updates} outcomes", style="bold")
+    out.print(f"what {_name(version)} learned to matter; outcomes so far: {version.layer.updates}", style="bold")
     if not trusted:
         out.print(_UNTRUSTED, style="yellow")
     from rich.table import Table

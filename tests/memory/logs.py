@@ -17,6 +17,7 @@ from memento_memory.selection.features import PAIR, TASK
 from memento_memory.selection.value import SCHEMA
 from memento_memory.store import cases, episodes, vectors
 from memento_memory.store.database import Database
+from memento_memory.store.decisions import Logged
 from memory.making import case
 from memory.worlds import sigmoid
 
@@ -27,22 +28,6 @@ SIMILARITY = [feature.name for feature in PAIR].index("similarity")
 SHOWN = [feature.name for feature in PAIR].index("shown")
 CANDIDATES, THRESHOLD = 8, 0.7
 TOPICS = 6
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An episode of the log."""
-
-    key: int
-    namespace: str
-    task: Task
-    decision: Decision
-    outcome: Result | None
-    used: tuple[bool | None, ...]
-    previous: int | None
-    created_at: float
-    recorded_at: float | None
-    only_warned: bool = False
 
 
 def entry(
@@ -59,7 +44,7 @@ def entry(
     evidence: str = "test_passed",
     previous: int | None = None,
     schema: str = SCHEMA,
-) -> Entry:
+) -> Logged:
     """An episode in which the outcome, if any, was recorded one second later."""
     n = len(similarity)
     features = np.zeros((n, D)) if pair is None else pair
@@ -79,14 +64,14 @@ def entry(
         result = Result.graded(outcome, reward, Evidence(evidence))
     said = tuple(used) if used is not None else (None,) * len(shown)
     recorded = None if result is None else key + 1.0
-    return Entry(key, "default", Task(task), decision, result, said, previous, float(key), recorded)
+    return Logged(key, f"p{key}", "default", Task(task), decision, result, said, previous, float(key), recorded)
 
 
 @dataclass(frozen=True)
 class Simulated:
     """A log with the vectors of its cases' tasks and plans, by case id."""
 
-    entries: list[Entry]
+    entries: list[Logged]
     vectors: dict[str, tuple[Singles, Singles]]
 
     @property
@@ -94,7 +79,7 @@ class Simulated:
         return seen(self.entries, self.vectors)
 
 
-def seen(entries: Sequence[Entry], vectors: dict[str, tuple[Singles, Singles]]) -> Episodes:
+def seen(entries: Sequence[Logged], vectors: dict[str, tuple[Singles, Singles]]) -> Episodes:
     """What the learner makes of a log."""
     episodes = gather(entries, SCHEMA, 100_000)
     both = [np.stack([vectors[case_id][side] for case_id in episodes.case_ids]) for side in (0, 1)]

@@ -13,7 +13,7 @@ from memento_memory.plan import Plan, Subtask
 from memento_memory.selection.policy import Policy, PolicyName
 from memento_memory.selection.slate import choose
 from memory.making import FAILURE, case, ids
-from memory.seeing import THRESHOLD, chooser, sight
+from memory.seeing import THRESHOLD, chooser, sight, slate_of
 
 TASK = Task("restart nginx")
 ALWAYS_OUT = Policy(holdout=0.999_999)
@@ -119,3 +119,13 @@ def test_what_similarity_would_show_when_exploring_ends_at_the_threshold() -> No
         seen.add(tuple(ids(slate)))
     assert ("s0", "s1") in seen
     assert not any("s2" in shown for shown in seen)
+
+
+def test_what_ranked_an_example_is_told_beside_the_examples_and_not_the_warnings():
+    failed = case("failed", TASK.text, "kill it", result=FAILURE, context=TASK.context)
+    alone = slate_of(TASK, [case("s", "restart apache")], 0.8).shown[0].reasons
+    beside = slate_of(TASK, [case("s", "restart apache"), failed], [0.8, 1.0])
+    assert [entry.case.id for entry in beside.shown] == ["s", "failed"]
+    assert [words for words, _ in beside.shown[0].reasons if "less like" in words] == []
+    assert alone
+    assert beside.shown[1].reasons == ()

@@ -67,7 +67,7 @@ def test_what_was_learned_to_matter_is_said_in_words_and_as_json_the_strongest_f
     assert sizes == sorted(sizes, reverse=True)
     assert all(weight["low"] < weight["log_odds"] < weight["high"] for weight in said["weights"])
     words = learn(bank, "--explain")
-    assert "from 240 outcomes" in words
+    assert "outcomes so far: 240" in words
     assert all(weight["when"] in words for weight in said["weights"])
 
 

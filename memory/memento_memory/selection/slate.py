@@ -80,7 +80,7 @@ def choose(
     held_out = choice.arm is Arm.HELD_OUT
     shown = [examples[i] for i in choice.drawn] + ([] if held_out else warnings)
     return Slate(
-        tuple(_shown(sight, values, i, bool(repeats[i])) for i in shown),
+        tuple(_shown(sight, values, i, bool(repeats[i]), examples) for i in shown),
         float(np.exp(log_prior(sight.similarity, threshold=sight.threshold)[1])),
         "held out" if held_out else chooser.policy.label,
         ranking,
@@ -93,7 +93,10 @@ def choose(
 def browse(sight: Sight, chooser: Chooser, *, ranking: str) -> Slate:
     """All the candidates in their order, with their values but without quotas or the void case."""
     values = chooser.q.values(sight)
-    shown = (_shown(sight, values, i, case.task.is_same_as(sight.task)) for i, case in enumerate(sight.cases))
+    everything = range(len(sight.cases))
+    shown = (
+        _shown(sight, values, i, case.task.is_same_as(sight.task), everything) for i, case in enumerate(sight.cases)
+    )
     return Slate(tuple(shown), 0.0, "browse", ranking, void_value=values.void)
 
 
@@ -142,14 +145,16 @@ def _warnings(
     return found[:room]
 
 
-def _shown(sight: Sight, values: Values, i: int, repeat: bool) -> Shown:
+def _shown(sight: Sight, values: Values, i: int, repeat: bool, rivals: Sequence[int]) -> Shown:
+    """A case of the slate; what ranked it is told beside its rivals, and a warning has none."""
+    found = contributions(values.pair[list(rivals)], values.weights, rivals.index(i)) if i in rivals else []
     return Shown(
         sight.cases[i],
         float(sight.similarity[i]),
         round(float(values.mean[i]), _DIGITS),
         round(float(values.low[i]), _DIGITS),
         round(float(values.high[i]), _DIGITS),
-        tuple((words, round(by, 3)) for words, by in contributions(values.pair, values.weights, i)[:_REASONS]),
+        tuple((words, round(by, 3)) for words, by in found[:_REASONS]),
         repeat,
     )
 
