@@ -20,22 +20,20 @@ from memento_memory.desk import Desk
 from memento_memory.embedding.supply import EmbedderSource, NoEmbedder
 from memento_memory.embeddings import LOAD_WAIT_S, Embeddings
 from memento_memory.errors import InputError
+from memento_memory.lessons import Lessons
+from memento_memory.notes import Notes
 from memento_memory.plan import Plan
 from memento_memory.retention import Report, Retained, new_id
-from memento_memory.retrieval import Query
 from memento_memory.selection.policy import Policy
 from memento_memory.store import cases, decisions, episodes, stats, traces, vectors
 from memento_memory.store.codes import CodeCopy
 from memento_memory.store.database import Database
 from memento_memory.store.stats import Stats
 from memento_memory.trace import ToolCall
-from memento_memory.upkeep import Progress
-
-RETENTION_DAYS = 30.0
 
 
 class CaseBank:
-    """Cases and episodes in one file, found again by what their tasks have in common.
+    """Cases and episodes in one file, found again by what their tasks have in common; `notes` and `lessons` as well.
 
     Safe to use from several threads, and by several processes on one file.
 
@@ -61,7 +59,9 @@ class CaseBank:
     ) -> None:
         self.database = Database(path)
         self._embedders = embedders or NoEmbedder()
-        self._embeddings = Embeddings(self._embedders)
+        self.embeddings = Embeddings(self._embedders)
+        self.notes = Notes(self.database, self.embeddings, clock)
+        self.lessons = Lessons(self.database, self.embeddings, clock)
         self._clock = clock
         self._copy = CodeCopy()
         self._desk = Desk(policy, seed, clock)
@@ -97,8 +97,8 @@ class CaseBank:
         Raises:
             ModelMismatchError: if the bank's vectors are another model's.
         """
-        embedding = self._embedding.submit(self._embeddings.of, task)
-        query = Query(task, tuple(namespaces), k, outcome, tuple(tags), browse, tools)
+        embedding = self._embedding.submit(self.embeddings.of, task)
+        query = retrieval.Query(task, tuple(namespaces), k, outcome, tuple(tags), browse, tools)
         with self.database.reading() as db:
 
             def embedded() -> NDArray[np.float32] | None:
@@ -118,7 +118,7 @@ class CaseBank:
         episode = self.episode(report.plan_id) if report.plan_id else None
         task = episode.task if episode else report.task
         plan = report.plan or (episode.draft if episode else None)
-        vector, of_plan, info = self._embeddings.of(task, plan) if task else (None, None, None)
+        vector, of_plan, info = self.embeddings.of(task, plan) if task else (None, None, None)
         with self.database.writing() as db:
             if info is not None and not vectors.admits(db, info):
                 vector = None  # the outcome is kept all the same; retrieval says what is wrong
@@ -205,13 +205,13 @@ class CaseBank:
             InputError: if an equal case has been retained since.
         """
         kept = self.case(case_id)
-        vector, plan, info = self._embeddings.of(kept.task, kept.plan)
+        vector, plan, info = self.embeddings.of(kept.task, kept.plan)
         with self.database.writing() as db:
             suits = info is not None and vectors.admits(db, info)
             keeping.restore(db, case_id, vector if suits else None, plan)
         return self.case(case_id)
 
-    def purge(self, *, older_than_days: float = RETENTION_DAYS) -> int:
+    def purge(self, *, older_than_days: float = 30.0) -> int:
         """Delete for good the cases forgotten longer ago than this; return how many."""
         with self.database.writing() as db:
             return cases.purge(db, self._clock() - older_than_days * 86_400)
@@ -260,7 +260,7 @@ class CaseBank:
         """Problems found by a full check of the file and its indexes; none when it is intact."""
         return upkeep.problems(self.database)
 
-    def embed_pending(self, progress: Progress | None = None) -> int:
+    def embed_pending(self, progress: upkeep.Progress | None = None) -> int:
         """Do what was left for later: vectors for cases without, fusion weights where the bank has doubled.
 
         Safe to interrupt and to call from several threads and processes; a second call at the same time does nothing.
@@ -290,7 +290,7 @@ class CaseBank:
         """
         return curate(self.database, now=self._clock(), bounds=bounds, copy=self._copy)
 
-    def reembed(self, progress: Progress | None = None) -> int:
+    def reembed(self, progress: upkeep.Progress | None = None) -> int:
         """Make all vectors anew with the model in use, going on where an earlier try was interrupted."""
         embedder = self._embedders.get(wait=LOAD_WAIT_S)
         if embedder is None:

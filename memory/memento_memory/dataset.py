@@ -205,6 +205,10 @@ class _Episode:
 
 def _assembled(kept: Sequence[_Episode], dimension: int | None) -> Episodes:
     groups: dict[tuple[str, str, str], int] = {}
+    task_of: dict[int, tuple[str, str, str]] = {}
+    for episode in kept:  # what is known so far is part of a later state, but the task is still the first one's
+        before = task_of.get(episode.previous) if episode.previous is not None else None
+        task_of[episode.key] = before or episode.task_name
     cases: dict[str, int] = {}
     place = {episode.key: i for i, episode in enumerate(kept)}
     following = np.full(len(kept), -1, np.int64)
@@ -213,7 +217,7 @@ def _assembled(kept: Sequence[_Episode], dimension: int | None) -> Episodes:
             following[place[episode.previous]] = i
     lengths = [len(episode.case_ids) for episode in kept]
     e = max((len(episode.vector) for episode in kept), default=0) if dimension is None else dimension
-    group = np.array([groups.setdefault(episode.task_name, len(groups)) for episode in kept], np.int64)
+    group = np.array([groups.setdefault(task_of[episode.key], len(groups)) for episode in kept], np.int64)
     digests = np.array([zlib.crc32("\n".join(name).encode()) for name in groups], np.int64)
     case = np.array([cases.setdefault(name, len(cases)) for one in kept for name in one.case_ids], np.int64)
     nothing = np.full((len(cases), e), np.nan, np.float32)

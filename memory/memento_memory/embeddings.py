@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memento_memory.case import Task
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from memento_memory.embedding import ModelInfo
 
     Vector = NDArray[np.float32]
+    Vectors = NDArray[np.float32]
 
 LOAD_WAIT_S = 10.0
 
@@ -32,3 +34,8 @@ class Embeddings:
             return None, None, None
         found = embedder.embed([task.state] if plan is None else [task.state, plan.text()])
         return found[0], None if plan is None else found[1], embedder.info
+
+    def of_texts(self, texts: Sequence[str], *, wait: float = LOAD_WAIT_S) -> tuple[Vectors, ModelInfo] | None:
+        """Vectors of n texts, shape (n, d) and unit length, and the model; None where there is none."""
+        embedder = self._source.get(wait=wait)
+        return None if embedder is None else (embedder.embed(texts), embedder.info)

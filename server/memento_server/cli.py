@@ -13,9 +13,12 @@ import typer
 from memento_server import (
     cli_cases,
     cli_curate,
+    cli_distill,
     cli_evaluate,
     cli_explain,
     cli_learn,
+    cli_notes,
+    cli_solve,
     cli_tools,
     cli_trace,
     cli_trust,
@@ -37,6 +40,10 @@ cli_tools.app.command("test")(cli_trust.try_out)
 cli_tools.app.command()(cli_trust.approve)
 cli_tools.app.command()(cli_trust.log)
 app.add_typer(cli_tools.app, name="tools")
+app.command()(cli_solve.solve)
+app.add_typer(cli_notes.app, name="notes")
+app.command()(cli_distill.distill)
+app.add_typer(cli_distill.app, name="lessons")
 app.command()(cli_trace.trace)
 app.command()(cli_explain.explain)
 app.command()(cli_learn.learn)
@@ -102,7 +109,7 @@ def plan(
         opened.embed_pending()
         planned = plan_from_cases(opened, state, k=k, namespaces=(settings.namespace,), host="memento plan")
     if as_json:
-        result = render.plan_result(planned.episode, planned.draft, planned.adapted_from)
+        result = render.plan_result(planned.episode, planned.draft, planned.adapted_from, planned.advice)
         console.write_json(result.structured_content)
     else:
         show.planned(console.stdout(), planned)

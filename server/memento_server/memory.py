@@ -76,6 +76,8 @@ class Memory:
             for work in self.on_keep_up:
                 work(bank)
             self._embed(bank)
+            for lesson in bank.lessons.review():
+                logger.info("dropped lesson %s: %s", lesson.id, lesson.dropped_reason)
             for action in bank.curate(self.settings.choosing.as_bounds()):
                 logger.info("%s %s: %s", action.kind.value, action.case_id, action.reason)
             self._learn_if_due(bank)
@@ -86,6 +88,7 @@ class Memory:
         """What is wrong with the vectors holds up nothing else."""
         try:
             bank.embed_pending()
+            bank.notes.embed_pending()
         except MementoError as error:
             logger.warning("the cases' vectors have to wait: %s", error)
 

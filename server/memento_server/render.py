@@ -22,13 +22,16 @@ from memento_planner.brief import DATA_NOTICE, HELD_OUT, brief, is_held_out, why
 from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
 
 if TYPE_CHECKING:
+    from memento_memory.lessons import ShownLesson
     from memento_memory.online import Lesson
+    from memento_planner.advice import Advice
 
 Sized = TypeVar("Sized", PlanOut, CasesOut)
 
 MAX_STRUCTURED_BYTES = 13_000
 MAX_TEXT_BYTES = 6_000
 _HEAD_LINES = 12
+_MOST_NOTES = 3
 _FRAME = re.compile(r"<(\s*/?\s*cases\s*)>", re.IGNORECASE)  # inside a case it would end the data early
 
 
@@ -51,9 +54,13 @@ _ROOMY = Budget(task=400, step=240, steps=14, notes=300)
 _SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)
 
 
-def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> CallToolResult:
+def plan_result(
+    episode: Episode, draft: Draft | None, adapted_from: str, advice: Advice | None = None
+) -> CallToolResult:
     """The answer of plan_with_memory."""
     has_draft = draft is not None and draft.plan is not None
+    lessons = [lesson_line(entry) for entry in advice.lessons] if advice else []
+    notes = [f"{cut(p.heading, 120)}: {cut(p.text, 800)}" for p in advice.passages[:_MOST_NOTES]] if advice else []
     no_draft = HELD_OUT if is_held_out(episode.slate) else "there is no success to adapt"
 
     def build(budget: Budget) -> PlanOut:
@@ -64,6 +71,8 @@ def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> Cal
             draft_plan=_draft_out(draft, adapted_from, budget),
             draft_reason=cut(draft.reason, 300) if draft else no_draft,
             cases=[case_out(entry, budget) for entry in episode.slate.shown],
+            lessons=lessons,
+            notes=notes,
             source="adapted" if has_draft else "host",
         )
 
@@ -73,7 +82,15 @@ def plan_result(episode: Episode, draft: Draft | None, adapted_from: str) -> Cal
         lines += ["", f"Draft plan, adapted from {adapted_from}:", *_steps_text(out.draft_plan.plan)]
         if out.draft_plan.replacements:
             lines.append(f"Replaced: {'; '.join(out.draft_plan.replacements)}")
+    if lessons or notes:
+        lines += ["", *(f"Lesson: {text}" for text in lessons), *(f"Note: {text}" for text in notes)]
     return _result(out, [*lines, *_cases_text(out.cases)])
+
+
+def lesson_line(entry: ShownLesson) -> str:
+    """A lesson in one line, with how far it can be trusted."""
+    lesson = entry.lesson
+    return f"{cut(lesson.text, 400)} (value {lesson.value:.2f}, {lesson.id})"
 
 
 def cases_result(slate: Slate, note: str) -> CallToolResult:

@@ -16,6 +16,7 @@ from memento_memory.limits import check_namespace
 if TYPE_CHECKING:
     from memento_memory.curation.bounds import Bounds
     from memento_memory.selection.policy import Policy
+    from memento_planner.models.spec import ModelSpec
 
 DEFAULT_NAMESPACE = "default"
 PROJECT = "project"
@@ -76,6 +77,42 @@ class Choosing:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """Which models solve tasks: a fast planner and a strong executor; the judge may be missing."""
+
+    planner: ModelSpec
+    executor: ModelSpec
+    judge: ModelSpec | None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], model: str = "") -> Models | None:
+        """From MEMENTO_MODEL, and MEMENTO_PLANNER_MODEL, MEMENTO_EXECUTOR_MODEL and MEMENTO_JUDGE_MODEL where one of
+        them is another; None where there is neither a planner nor an executor.
+
+        Args:
+            model: takes the place of MEMENTO_MODEL.
+
+        Raises:
+            InputError: if one cannot be read, or of planner and executor only one is given.
+        """
+        from memento_planner.models.spec import parse_spec
+
+        names = {role: f"MEMENTO_{role.upper()}_MODEL" for role in ("planner", "executor", "judge")}
+        general = parse_spec(model or given.get("MEMENTO_MODEL", ""), field="model" if model else "MEMENTO_MODEL")
+        found = {
+            role: parse_spec(given[name], field=name) if given.get(name) and not model else general
+            for role, name in names.items()
+        }
+        planner, executor = found["planner"], found["executor"]
+        if planner is None and executor is None:
+            return None
+        if planner is None or executor is None:
+            missing = names["executor" if planner else "planner"]
+            raise InputError(missing, "is not set; solving needs a planner and an executor (or set MEMENTO_MODEL)")
+        return cls(planner, executor, found["judge"])
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of one Memento process.
 
@@ -86,6 +123,8 @@ class Settings:
         retention_days: how long a forgotten case can be restored.
         tools: the file that names the downstream servers; None relays nothing.
         choosing: how cases are chosen.
+        models: which models solve tasks; None where the host does the thinking.
+        tasks: whether hosts that know the protocol's Tasks extension get solve_task as one of its tasks.
     """
 
     bank: Path
@@ -94,6 +133,8 @@ class Settings:
     retention_days: float = 30.0
     tools: Path | None = None
     choosing: Choosing = Choosing()
+    models: Models | None = None
+    tasks: bool = False
 
     @classmethod
     def of(
@@ -101,11 +142,13 @@ class Settings:
         *,
         bank: Path | None = None,
         namespace: str = "",
+        model: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> Settings:
         """Settings from what was given on the command line, then the environment, then the defaults.
 
-        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL, MEMENTO_RETENTION_DAYS and what `Choosing` does.
+        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL, MEMENTO_RETENTION_DAYS, MEMENTO_TASKS and what
+        `Choosing` and `Models` do.
 
         Raises:
             InputError: if a value cannot be used.
@@ -117,6 +160,8 @@ class Settings:
             embedding_model=given.get("MEMENTO_EMBEDDING_MODEL", ""),
             retention_days=_number(given, "MEMENTO_RETENTION_DAYS", 30, 0, 1e6, "a number of days, 0 or more"),
             choosing=Choosing.of(given),
+            models=Models.of(given, model),
+            tasks=_word(given, "MEMENTO_TASKS", ("off", "on")) == "on",
         )
 
 

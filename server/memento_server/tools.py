@@ -16,7 +16,7 @@ from memento_memory.errors import InputError
 from memento_memory.plan import parse_plan
 from memento_memory.retention import Report
 from memento_memory.text import check
-from memento_server import render
+from memento_server import render, replanning
 from memento_server.memory import Memory
 from memento_server.wire import CasesOut, OutcomeOut, PlanOut
 
@@ -50,16 +50,18 @@ def _publish_plan(server: MCPServer[Memory], memory: Memory, relaying: Relaying 
         ),
     )
     async def plan_with_memory(
-        task: Annotated[str, Field(description="what is to be done, at most 20 kB")],
         ctx: Context[Memory, Any],
+        task: Annotated[str, Field(description="what is to be done, at most 20 kB; not with plan_id")] = "",
         context: Annotated[str, Field(description="environment in a few words: project, database, site")] = "",
         k: Annotated[int, Field(description="most cases to show, 1-20")] = 4,
         namespace: Annotated[str, Field(description=_NAMESPACE)] = "",
+        plan_id: Annotated[str, Field(description="to plan anew: the plan being carried out")] = "",
+        progress: Annotated[str, Field(description="with plan_id: what is done, what failed and why")] = "",
     ) -> Annotated[CallToolResult, PlanOut]:
         """Plan a task from past cases: returns the most useful cases, a draft plan and how to plan from them.
 
         Call it before planning any task of several steps; afterwards call record_outcome with the plan_id."""
-        state = limits.check_task(task, context)
+        asked = replanning.asked(task, context, plan_id, progress)
         limits.check_k(k)
         spaces = namespaces(namespace, memory)
         host, at_hand = client_name(ctx), relaying.tools_at_hand() if relaying else None
@@ -67,14 +69,18 @@ def _publish_plan(server: MCPServer[Memory], memory: Memory, relaying: Relaying 
         def work() -> tuple[CallToolResult, str]:
             from memento_planner.planner import plan_from_cases  # brings NumPy, which start-up need not wait for
 
-            planned = plan_from_cases(memory.bank(), state, k=k, namespaces=spaces, host=host, tools=at_hand)
+            bank = memory.bank()
+            state, where = replanning.state_of(bank, asked, spaces if namespace else ())
+            planned = plan_from_cases(
+                bank, state, k=k, namespaces=where or spaces, host=host, tools=at_hand, previous=asked.plan_id
+            )
             memory.upkeep_soon()
-            result = render.plan_result(planned.episode, planned.draft, planned.adapted_from)
+            result = render.plan_result(planned.episode, planned.draft, planned.adapted_from, planned.advice)
             return result, planned.episode.plan_id
 
-        result, plan_id = await anyio.to_thread.run_sync(work)
+        result, opened = await anyio.to_thread.run_sync(work)
         if relaying:
-            relaying.planned(ctx.request_context, plan_id)
+            relaying.planned(ctx.request_context, opened)
         return result
 
 

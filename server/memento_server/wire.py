@@ -50,6 +50,8 @@ class PlanOut(Out):
     draft_plan: Annotated[DraftOut | None, Field(description="object or null")]
     draft_reason: str = Field(description="why there is no draft")
     cases: list[CaseOut]
+    lessons: list[str] = Field(description="what several cases teach")
+    notes: list[str] = Field(description="what people noted about the domain")
     source: str = Field(description="who plans: host, or adapted when there is a draft")
 
 
@@ -63,6 +65,23 @@ class OutcomeOut(Out):
 class CasesOut(Out):
     cases: list[CaseOut]
     note: str
+
+
+class SolveOut(Out):
+    plan_id: str
+    status: str = Field(description="running, solved, failed, gave_up or cancelled")
+    why: str
+    progress: str = ""
+    answer: str = ""
+    plan: list[str] = Field(default=[], description="as carried out")
+    outcome: str = ""
+    evidence: str = ""
+    case_id: str = ""
+    cycles: int = 0
+    tokens: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    dollars: NullableNumber = None
 
 
 def flat(schema: dict[str, Any]) -> dict[str, Any]:

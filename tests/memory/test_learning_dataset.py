@@ -26,6 +26,13 @@ def test_unknown_outcomes_carry_no_weight_but_stay_as_what_followed():
     assert episodes.following.tolist() == [1, -1]
 
 
+def test_the_steps_of_a_trajectory_are_one_group_though_their_states_differ():
+    later = entry(3, "a\n\nKnown so far:\nthe first step is done", 1.0, previous=1)
+    episodes = gathered(entry(1, "a", 0.0), entry(2, "b", 0.0), later, entry(4, "a", 1.0))
+    assert episodes.group.tolist() == [0, 1, 0, 0]
+    assert episodes.following.tolist() == [2, -1, -1, -1]
+
+
 def test_evidence_weighs_what_it_is_worth():
     episodes = gathered(entry(1, "a", 1.0, evidence="self_report"), entry(2, "b", 1.0, evidence="tool_result"))
     assert episodes.evidence.tolist() == [0.4, 1.0]

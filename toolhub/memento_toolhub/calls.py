@@ -25,6 +25,9 @@ from memento_toolhub.wire.deadline import Deadline
 from memento_toolhub.wire.forward import Forwarder, Result, TimedOutError
 from memento_toolhub.wire.profile import Profile
 
+META_INFRASTRUCTURE = "memento/infrastructure"
+"""In `_meta` of an error: it says nothing about the plan, for the server was down, hung or could not be reached."""
+
 _KEPT_CHARS = 4000
 _LOOKED_AT = 2 * _KEPT_CHARS  # of any one text: looking for secrets in all of a long one would slow the calls down
 _MOST_ITEMS = 200
@@ -80,7 +83,7 @@ class Caller:
         except (UnavailableError, _BrokenError) as error:
             kept.broke(str(error), infrastructure=True)
             self._record(kept.ended())
-            return failed(str(error))
+            return failed(str(error), infrastructure=True)
         except anyio.get_cancelled_exc_class():
             kept.broke("cancelled", infrastructure=True)
             self._record(kept.ended())
@@ -225,6 +228,10 @@ def _repeatable(definition: types.Tool | None) -> bool:
     return hints is not None and bool(hints.read_only_hint or hints.idempotent_hint)
 
 
-def failed(why: str) -> types.CallToolResult:
-    """A tool result that says what went wrong."""
-    return types.CallToolResult(content=[types.TextContent(type="text", text=why)], is_error=True)
+def failed(why: str, *, infrastructure: bool = False) -> types.CallToolResult:
+    """A tool result that says what went wrong, and marks what is not the tool's own fault."""
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=why)],
+        is_error=True,
+        _meta={META_INFRASTRUCTURE: True} if infrastructure else None,
+    )

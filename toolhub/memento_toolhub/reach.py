@@ -115,11 +115,11 @@ class Reach:
 
     def silent(self) -> list[str]:
         """The servers that are wanted but not connected, each with why."""
-        return [
-            f"{backend.name} ({backend.trouble})"
-            for backend in self.backends.values()
-            if backend.config.enabled and not backend.connections()
-        ]
+        return [f"{backend.name} ({backend.trouble})" for backend in self.unconnected()]
+
+    def unconnected(self) -> list[Backend]:
+        """The servers that are wanted but not connected."""
+        return [backend for backend in self.backends.values() if backend.config.enabled and not backend.connections()]
 
     async def _set_level(self, ctx: Context, params: types.SetLevelRequestParams) -> types.EmptyResult:
         self._hosts.set_level(ctx, params.level)

@@ -16,6 +16,7 @@ from memento_toolhub.backend import Backend, UnavailableError
 from memento_toolhub.calls import Caller, Order, failed
 from memento_toolhub.catalogue import Catalogue, Entry, Listing, Rank, search
 from memento_toolhub.config.hub import HubConfig
+from memento_toolhub.names import JOIN
 from memento_toolhub.offers import Offers
 from memento_toolhub.plans import OpenPlans
 from memento_toolhub.reach import Explain, Open, Reach
@@ -110,7 +111,7 @@ class Relay:
 
     async def _list_tools(self, ctx: Context, params: Any) -> types.ListToolsResult:
         own = types.ListToolsResult.model_validate(await self._own_list(ctx, params))
-        entries = await self._entries(ctx)
+        entries = await self.entries(ctx)
         listed = self._catalogue.listed(entries)
         tools = list(own.tools)
         if len(listed) < len(entries):
@@ -119,15 +120,22 @@ class Relay:
         waiting = bool(self.reach.missed)
         return own.model_copy(update={"tools": tools, **({"ttl_ms": 0} if waiting else {})})
 
-    async def _entries(self, ctx: Context) -> list[Entry]:
+    async def entries(self, ctx: Context) -> list[Entry]:
+        """All relayed tools of the servers that can be reached, in the order of the configuration."""
         reached = await self.reach.reach(ctx)
         return [entry for found in reached for entry in await self._catalogue.entries(*found)]
 
     async def _call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
-        name, arguments = params.name, params.arguments or {}
-        if name in self._own_names:
-            return await self._own_call(ctx, params)
-        plan = ""
+        own = params.name in self._own_names
+        return await self._own_call(ctx, params) if own else await self.call_tool(ctx, params)
+
+    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Result | types.CallToolResult:
+        """Call a relayed tool, or one of the two that stand for those that are not listed.
+
+        Raises:
+            MCPError: the downstream server's own protocol error.
+        """
+        name, arguments, plan = params.name, params.arguments or {}, ""
         try:
             if name == own_tools.FIND.name:
                 return await self._find(ctx, *own_tools.query_of(arguments))
@@ -146,8 +154,8 @@ class Relay:
         plan: str,
     ) -> Result | types.CallToolResult:
         found = await self._find_entry(ctx, name)
-        if isinstance(found, str):
-            return failed(found)
+        if isinstance(found, types.CallToolResult):
+            return found
         backend, tool, entry = found
         if entry is not None and entry.refused:
             return failed(
@@ -157,19 +165,20 @@ class Relay:
         order = Order(backend, tool, entry.tool if entry else None, arguments, params, self.plans.of(ctx, plan))
         return await self._caller.call(ctx, order, self.reach.tasks)
 
-    async def _find_entry(self, ctx: Context, name: str) -> tuple[Backend, str, Entry | None] | str:
+    async def _find_entry(self, ctx: Context, name: str) -> tuple[Backend, str, Entry | None] | types.CallToolResult:
         """The server and tool behind a name, with its definition where the server is up; or what is wrong."""
         owner = self._catalogue.owner(name)
         if owner is None:
-            await self._entries(ctx)
+            await self.entries(ctx)
             owner = self._catalogue.owner(name)
         if owner is None:
             silent = self.reach.silent()
             hint = f" Not connected: {', '.join(silent)}." if silent else ""
-            return f"Unknown tool: {name}. See tools/list or find_tools.{hint}"
+            awaited = any(name.startswith(f"{backend.name}{JOIN}") for backend in self.reach.unconnected())
+            return failed(f"Unknown tool: {name}. See tools/list or find_tools.{hint}", infrastructure=awaited)
         backend, tool = self.reach.backends[owner[0]], owner[1]
         if not backend.config.relays(tool):
-            return f"{name}: the tools file does not allow it; see allow and deny of {backend.name}"
+            return failed(f"{name}: the tools file does not allow it; see allow and deny of {backend.name}")
         try:
             _, connection = await self.reach.server(ctx, backend.name)
         except UnavailableError:
@@ -178,7 +187,7 @@ class Relay:
         return backend, tool, next((entry for entry in entries if entry.tool.name == tool), None)
 
     async def _find(self, ctx: Context, query: str, k: int) -> types.CallToolResult:
-        entries = await self._entries(ctx)
+        entries = await self.entries(ctx)
         best = await search(query, entries, k, self._rank)
         return own_tools.found(query, best, self.reach.silent())
 

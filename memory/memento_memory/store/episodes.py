@@ -11,6 +11,7 @@ import apsw
 
 from memento_memory.case import Episode, Evidence, Outcome, Result, Shown, Slate, Task, task_hash
 from memento_memory.errors import NotFoundError
+from memento_memory.plan import Plan
 from memento_memory.store import cases
 from memento_memory.store.cases import plan_from_text, plan_to_text
 from memento_memory.store.query import fetch_all, fetch_number, fetch_one
@@ -179,6 +180,11 @@ def strongest(db: apsw.Connection, key: int) -> Result | None:
     rows = fetch_all(db, "SELECT evidence, outcome, reward, notes FROM outcomes WHERE episode_key = ?", (key,))
     results = [Result(Outcome(o), r, Evidence(e), n) for e, o, r, n in rows]
     return min(results, key=lambda result: result.evidence.rank, default=None)
+
+
+def set_draft(db: apsw.Connection, key: int, plan: Plan) -> None:
+    """Write the plan that is carried out in the place of the draft."""
+    db.execute("UPDATE episodes SET draft = ? WHERE key = ?", (plan_to_text(plan), key))
 
 
 def set_outcome(db: apsw.Connection, key: int, episode: Episode, case_key: int | None) -> None:

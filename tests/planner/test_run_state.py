@@ -1,0 +1,123 @@
+"""A run on its way: what is written down, what was carried out, and the state of the next cycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memento_memory import runs
+from memento_memory.bank import CaseBank
+from memento_memory.case import Task
+from memento_memory.errors import BankError, InputError, NotFoundError
+from memento_memory.plan import Plan, Subtask, from_lines
+from memento_planner import run_state
+from memento_planner.budget import Budget
+from memento_planner.events import Spent
+from memento_planner.journal import Journal
+from memento_planner.progress import CallMade, SubtaskResult, SubtaskStatus
+from memento_planner.run_state import Cycle, RunState, Status
+from memento_planner.state import without_progress
+
+TASK = Task("Note the population of Lyon", "geo")
+DONE, FAILED = SubtaskStatus.DONE, SubtaskStatus.FAILED
+
+
+def call(tool: str, *, failed: bool = False) -> CallMade:
+    return CallMade(1, tool, {"a": [1, "ü"]}, failed, False, True, "said")
+
+
+def a_state(*cycles: Cycle) -> RunState:
+    return RunState(TASK, ("default",), 4, 3, Budget(), cycles=cycles)
+
+
+def opened(bank: CaseBank) -> str:
+    return bank.open_episode(TASK, bank.retrieve(TASK), None).plan_id
+
+
+FIRST = Cycle(
+    "p-1",
+    from_lines(["Look it up", "Write it down"]),
+    "scripted",
+    {1: SubtaskResult(1, DONE, "522250", "", (call("web__search"),)), 2: SubtaskResult(2, FAILED, "", "disk full")},
+    "step 2: disk full",
+)
+SECOND = Cycle(
+    "p-2",
+    Plan((Subtask(1, "Write it elsewhere", (), "notes__write"),)),
+    "scripted",
+    {1: SubtaskResult(1, DONE, "wrote it", "", (call("notes__write"),))},
+)
+
+
+def test_a_state_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    plan_id = opened(bank)
+    state = a_state(Cycle(plan_id, FIRST.plan, "scripted", FIRST.results), SECOND)
+    run_state.save(bank.database, state)
+    assert run_state.load(bank.database, plan_id) == state
+    bank.close()
+
+
+def test_a_run_that_is_not_there_is_an_error_that_says_so(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    with pytest.raises(NotFoundError, match="plan_id"):
+        run_state.load(bank.database, "p-none")
+    with pytest.raises(NotFoundError):
+        run_state.load(bank.database, opened(bank))
+    bank.close()
+
+
+def test_a_run_of_another_version_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    plan_id = opened(bank)
+    runs.save(bank.database, plan_id, "running", {"task": "of another shape"})
+    with pytest.raises(BankError, match="another version"):
+        run_state.load(bank.database, plan_id)
+    bank.close()
+
+
+def test_the_first_state_is_the_task_itself() -> None:
+    assert a_state().state() == TASK
+
+
+def test_the_next_state_says_what_is_done_and_what_failed() -> None:
+    text = a_state(FIRST).state().text
+    assert text.startswith(TASK.text)
+    assert "done: Look it up" in text
+    assert "disk full" in text
+    assert without_progress(a_state(FIRST).state()) == TASK
+
+
+def test_a_plan_as_executed_names_the_tools_that_were_used_and_no_step_that_never_began() -> None:
+    started = Cycle("p-1", from_lines(["Look it up", "Write it down"]), "", {1: FIRST.results[1]})
+    executed = started.executed()
+    assert executed is not None
+    assert [(step.description, step.tool) for step in executed.subtasks] == [("Look it up", "web__search")]
+    assert Cycle("p-1", from_lines(["Look it up"])).executed() is None
+
+
+def test_what_was_done_over_all_cycles_is_one_plan() -> None:
+    whole = a_state(FIRST, SECOND).executed()
+    assert whole is not None
+    assert [step.description for step in whole.subtasks] == ["Look it up", "Write it elsewhere"]
+    assert [step.id for step in whole.subtasks] == [1, 2]
+
+
+def test_only_one_journal_at_a_time_holds_a_run(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    one, other = (Journal(bank.database, a_state(), lambda: Spent(0, 0.0, 0.0, 0)) for _ in range(2))
+    one.hold("p-1")
+    other.hold("p-2")
+    other.release()
+    with pytest.raises(InputError, match="another process is at work"):
+        other.hold("p-1")
+    one.release()
+    other.hold("p-1")
+    other.release()
+    bank.close()
+
+
+@pytest.mark.parametrize(("status", "final"), [(Status.SOLVED, True), (Status.FAILED, True), (Status.GAVE_UP, False)])
+def test_what_gave_up_can_be_gone_on_with(status: Status, *, final: bool) -> None:
+    assert status.is_final is final

@@ -1,0 +1,282 @@
+"""From a task to a finished, judged result: what is done, what is kept, and how it ends when things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from memento_memory import runs
+from memento_memory.case import Evidence, Outcome, Task
+from memento_memory.errors import InputError, NotFoundError
+from memento_planner import run_state
+from memento_planner.budget import Budget
+from memento_planner.checks import Checks
+from memento_planner.events import CycleFailed, Planned, SubtaskEnded, ToolReturned
+from memento_planner.models.chat import Reply, Usage
+from memento_planner.models.errors import ModelUnavailableError
+from memento_planner.run_state import Status
+from planner.scripted import calls
+from planner.solving import TASK, Workshop, a_plan
+
+WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
+WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
+READS = calls(("read_file", {"path": "list.txt"}))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop.at(tmp_path)
+    yield made
+    made.bank.close()
+
+
+def test_a_task_is_planned_carried_out_answered_judged_and_kept(shop: Workshop) -> None:
+    shop.script(
+        planner=[a_plan(WRITE, READ)],
+        executor=[WRITES, "wrote it", READS, "it says milk", "The list says milk."],
+        judge=['{"reason": "the file says milk", "verdict": "success", "score": 1}'],
+    )
+    solved = shop.solve()
+    assert (solved.status, solved.answer, solved.why) == (Status.SOLVED, "The list says milk.", "the file says milk")
+    assert (shop.folder / "list.txt").read_text() == "milk"
+    assert (solved.cycles, solved.calls, solved.tokens) == (1, 2, 7 * 120)
+    case = shop.bank.case(solved.case_id)
+    assert case.task == TASK
+    assert [(s.description, s.tool) for s in case.plan.subtasks] == [WRITE, READ]
+    assert (case.result.outcome, case.result.evidence) == (Outcome.SUCCESS, Evidence.JUDGE)
+
+
+def test_what_was_learned_is_shown_to_the_planner_the_next_time(shop: Workshop) -> None:
+    lines = {"executor": [WRITES, "wrote it", "The list says milk."], "judge": None}
+    shop.script(planner=[a_plan(WRITE)], **lines)  # type: ignore[arg-type]
+    first = shop.solve()
+    shop.script(planner=[a_plan(WRITE)], **lines)  # type: ignore[arg-type]
+    shop.solve(Task("Write the shopping list to other.txt and read it back"))
+    assert "Write milk to list.txt" in shop.planner.asked[0].messages[0].text
+    planned = [event for event in shop.heard if isinstance(event, Planned)]
+    assert planned[0].cases == ()
+    assert planned[1].cases == (first.case_id,)
+
+
+def test_the_plan_id_is_known_before_the_planner_has_said_anything(shop: Workshop) -> None:
+    shop.script(
+        planner=[lambda _: pytest.fail("opened too late") if not shop.opened else a_plan("Think")], executor=["ok"]
+    )
+    assert shop.opened == [shop.solve().plan_id]
+
+
+def test_a_plan_that_failed_is_followed_by_another_that_knows_why(shop: Workshop) -> None:
+    shop.script(
+        planner=[a_plan(READ), a_plan(WRITE, READ)],
+        executor=[READS, "FAILED: there is no list.txt", WRITES, "wrote it", READS, "milk", "It says milk."],
+    )
+    solved = shop.solve()
+    assert (solved.status, solved.cycles) == (Status.SOLVED, 2)
+    assert "there is no list.txt" in shop.planner.asked[1].messages[0].text
+    assert [event.cycle for event in shop.heard if isinstance(event, CycleFailed)] == [1]
+
+
+def test_each_cycle_is_a_step_of_one_trajectory(shop: Workshop) -> None:
+    shop.script(
+        planner=[a_plan(READ), a_plan(WRITE)],
+        executor=[READS, "FAILED: there is no list.txt", WRITES, "wrote it", "It says milk."],
+    )
+    solved = shop.solve()
+    state = run_state.load(shop.bank.database, solved.plan_id)
+    first, second = (shop.bank.episode(cycle.plan_id) for cycle in state.cycles)
+    assert second.previous == first.plan_id
+    assert first.task == TASK
+    assert second.task.text.startswith(TASK.text)
+    assert "there is no list.txt" in second.task.text
+    assert first.result is not None
+    assert second.result is not None
+    assert (first.result.outcome, second.result.outcome) == (Outcome.FAILURE, Outcome.SUCCESS)
+    assert second.slate.decision is None or second.slate.decision.k == 4
+
+
+def test_success_after_several_plans_is_kept_as_one_plan_for_the_task_itself(shop: Workshop) -> None:
+    shop.script(
+        planner=[a_plan(WRITE, ("Read other.txt", "read_file")), a_plan(READ)],
+        executor=[
+            WRITES,
+            "wrote it",
+            calls(("read_file", {"path": "other.txt"})),
+            "FAILED: not there",
+            READS,
+            "milk",
+            "milk",
+        ],
+    )
+    solved = shop.solve()
+    case = shop.bank.case(solved.case_id)
+    assert case.task == TASK
+    assert [step.description for step in case.plan.subtasks] == [WRITE[0], READ[0]]
+    assert case.result.outcome is Outcome.SUCCESS
+
+
+def test_a_failed_step_keeps_those_that_need_it_from_being_tried(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(READ, WRITE)], executor=["FAILED: no"])
+    solved = shop.solve(cycles=1)
+    assert (solved.status, solved.outcome) == (Status.FAILED, "failure")
+    assert [event.subtask for event in shop.heard if isinstance(event, SubtaskEnded)] == [1]
+    assert solved.plan is not None
+    assert len(solved.plan.subtasks) == 1
+    assert not (shop.folder / "list.txt").exists()
+
+
+def test_a_check_that_fails_makes_it_plan_again(shop: Workshop) -> None:
+    shop.script(planner=[a_plan("Guess"), a_plan("Count")], executor=["I guess", "41", "I counted", "42"])
+    solved = shop.solve(checks=Checks(answer="42"))
+    assert (solved.status, solved.cycles, solved.answer, solved.evidence) == (Status.SOLVED, 2, "42", "test_passed")
+
+
+def test_cycles_are_bounded_and_the_last_failure_is_the_status(shop: Workshop) -> None:
+    plans = [a_plan(f"Guess {i}") for i in range(9)]
+    shop.script(planner=plans, executor=["7"], judge=None)
+    solved = shop.solve(checks=Checks(answer="42"), cycles=2)
+    assert (solved.status, solved.cycles, solved.answer) == (Status.FAILED, 2, "7")
+    assert solved.outcome == "failure"
+    assert len(shop.planner.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "what"),
+    [(Budget(tokens=400), "tokens"), (Budget(calls=1), "calls"), (Budget(seconds=0.000001), "seconds")],
+)
+def test_a_budget_that_runs_out_is_said_with_an_answer_and_no_blame(shop: Workshop, budget: Budget, what: str) -> None:
+    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "it says milk", "milk"])
+    solved = shop.solve(budget=budget)
+    assert (solved.status, solved.why) == (Status.GAVE_UP, what)
+    if shop.opened:
+        assert solved.outcome == "unknown"
+        assert solved.answer
+        assert shop.bank.episode(solved.plan_id).result is not None
+
+
+def test_a_run_that_gave_up_goes_on_with_another_budget(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "it says milk", "It says milk."])
+    first = shop.solve(budget=Budget(calls=1))
+    assert first.status is Status.GAVE_UP
+    shop.script(planner=["never asked"], executor=[READS, "it says milk", "It says milk."])
+    second = shop.solve(None, resume=first.plan_id, budget=Budget(calls=1))
+    assert (second.status, second.plan_id, second.calls) == (Status.SOLVED, first.plan_id, 2)
+    assert not shop.planner.asked
+
+
+def test_a_cancelled_run_keeps_what_was_done_and_goes_on_from_there(shop: Workshop) -> None:
+    async def cut_short() -> None:
+        with anyio.CancelScope() as scope:
+
+            def watch(event: object) -> None:
+                if isinstance(event, SubtaskEnded):
+                    scope.cancel()
+
+            await shop.solving(watch=watch)
+
+    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it"])
+    anyio.run(cut_short)
+    plan_id = shop.opened[0]
+    state = run_state.load(shop.bank.database, plan_id)
+    assert (state.status, list(state.cycles[0].results)) == (Status.CANCELLED, [1])
+    result = shop.bank.episode(plan_id).result
+    assert result is not None
+    assert result.outcome is Outcome.UNKNOWN
+    shop.script(planner=["never asked"], executor=[READS, "it says milk", "It says milk."])
+    solved = shop.solve(None, resume=plan_id)
+    assert (solved.status, solved.answer, solved.outcome) == (Status.SOLVED, "It says milk.", "success")
+
+
+def test_a_run_that_is_over_is_told_again_and_not_done_again(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE)], executor=[WRITES, "wrote it", "done"])
+    solved = shop.solve()
+    shop.script(planner=["never asked"], executor=["never asked"])
+    assert shop.solve(None, resume=solved.plan_id) == solved
+    assert not shop.executor.asked
+
+
+def test_a_planner_without_a_plan_gives_way_to_the_draft(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE)], executor=[WRITES, "wrote it", "milk"])
+    shop.solve(Task("Write 'milk' to list.txt"))
+    shop.script(planner=["no JSON"], executor=[WRITES, "wrote it", "milk"])
+    solved = shop.solve(Task("Write 'milk' to list.txt"))
+    assert solved.status is Status.SOLVED
+    planned = [event for event in shop.heard if isinstance(event, Planned)][-1]
+    assert planned.source == "adapted"
+    assert "no usable reply" in planned.repairs[0]
+
+
+def test_a_planner_without_a_plan_and_no_draft_is_a_failure_that_blames_no_plan(shop: Workshop) -> None:
+    shop.script(planner=["no JSON"], executor=["never asked"])
+    solved = shop.solve()
+    assert (solved.status, solved.outcome) == (Status.FAILED, "unknown")
+    assert "no usable reply in 3 attempts" in solved.why
+    assert len(shop.planner.asked) == 3
+
+
+def test_a_model_that_is_down_ends_it_truthfully_and_can_be_gone_on_with(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE)], executor=[ModelUnavailableError("executor: no answer; is it running?")])
+    solved = shop.solve()
+    assert (solved.status, solved.outcome) == (Status.FAILED, "unknown")
+    assert "is it running?" in solved.why
+    assert solved.answer
+
+
+def test_a_tool_server_that_is_down_says_nothing_about_the_plan(shop: Workshop) -> None:
+    def broken(path: str) -> str:
+        raise ConnectionError("the server is down")
+
+    shop.tools.add(broken, name="fetch")  # type: ignore[attr-defined]
+    shop.script(
+        planner=[a_plan(("Fetch it", "fetch"))], executor=[calls(("fetch", {"path": "x"})), "FAILED: no server"]
+    )
+    solved = shop.solve(cycles=1)
+    assert solved.outcome == "unknown"
+    assert [e.is_error for e in shop.heard if isinstance(e, ToolReturned)] == [True]
+
+
+def test_everything_is_written_down_as_soon_as_it_happened(shop: Workshop) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, SubtaskEnded):
+            found = runs.load(shop.bank.database, shop.opened[0])
+            assert found is not None
+            seen.append((found.status, len(found.state["cycles"][0]["results"])))
+
+    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "milk", "milk"])
+    shop.solve(watch=watch)
+    assert seen == [("running", 1), ("running", 2)]
+
+
+def test_independent_steps_all_arrive_in_the_journal(shop: Workshop) -> None:
+    free = '{"plan": [%s]}' % ", ".join(f'{{"id": {i}, "description": "Think {i}"}}' for i in range(1, 9))
+    shop.script(planner=[free], executor=["thought"])
+    solved = shop.solve()
+    state = run_state.load(shop.bank.database, solved.plan_id)
+    assert sorted(state.cycles[0].results) == list(range(1, 9))
+
+
+def test_an_answer_costs_no_more_than_what_was_left_for_it(shop: Workshop) -> None:
+    huge = Reply("thought", usage=Usage(10, 900))
+    shop.script(planner=[a_plan("Think", "Think more")], executor=[huge])
+    solved = shop.solve(budget=Budget(tokens=1_000))
+    assert (solved.status, solved.why) == (Status.GAVE_UP, "tokens")
+    assert "thought" in solved.answer
+
+
+def test_a_task_or_a_run_has_to_be_named(shop: Workshop) -> None:
+    with pytest.raises(InputError, match="task"):
+        shop.solve(None)
+    with pytest.raises(NotFoundError, match="plan_id"):
+        shop.solve(None, resume="p-none")
+    assert shop.bank.stats().episodes == 0
+
+
+def test_money_that_cannot_be_counted_is_refused_before_anything_is_spent(shop: Workshop) -> None:
+    shop.script(planner=[a_plan("Think")], executor=["thought"])
+    with pytest.raises(InputError, match="price of planner"):
+        shop.solve(budget=Budget(dollars=1.0))
+    assert not shop.planner.asked
