@@ -76,14 +76,7 @@ async def attempt(chore: Chore, crew: Crew, memory: Path | None, folder: Path) -
         memory: a bank, of which a copy is used; None for an empty one.
         folder: where everything that is made goes.
     """
-    folder.mkdir()
-    bank = folder / "bank.sqlite3"
-    if memory is not None:
-        shutil.copyfile(memory, bank)
-    files = folder / "files"
-    files.mkdir()
-    for name, text in chore.before.items():
-        (files / name).write_text(text, encoding="utf-8")
+    bank, files = await anyio.to_thread.run_sync(_begun, chore, memory, folder)
     watched = _Watch(files, chore)
     async with at_work(bank, files) as (opened, tools):
         solved = await solve(
@@ -119,6 +112,18 @@ async def at_work(bank: Path, files: Path) -> AsyncIterator[tuple[CaseBank, Tool
     finally:
         relaying.traces.flush()
         memory.close()
+
+
+def _begun(chore: Chore, memory: Path | None, folder: Path) -> tuple[Path, Path]:
+    """The bank's place and the folder with the files that are there at first."""
+    files = folder / "files"
+    files.mkdir(parents=True)
+    for name, text in chore.before.items():
+        (files / name).write_text(text, encoding="utf-8")
+    bank = folder / "bank.sqlite3"
+    if memory is not None:
+        shutil.copyfile(memory, bank)
+    return bank, files
 
 
 def _checks(folder: Path, chore: Chore) -> Checks:

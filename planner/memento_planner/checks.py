@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -43,6 +43,12 @@ class Checks:
     answer: str | None = None
     exact: bool = False
     seconds: float = 600.0
+
+    @property
+    def harmless(self) -> Checks | None:
+        """The same without the command; None where nothing is left."""
+        left = replace(self, command="")
+        return None if left.schema is None and left.answer is None else left
 
 
 def parse_check(text: str) -> Checks | None:

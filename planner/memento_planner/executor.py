@@ -16,6 +16,7 @@ from memento_planner.events import Watch, Wrote
 from memento_planner.limits import Limits
 from memento_planner.models.chat import ChatModel, Message, Reply, Request, Role, Stop, ToolSpec
 from memento_planner.models.errors import RefusedError, ToolsRefusedError, UnusableReplyError
+from memento_planner.models.likely_values import quoted_as
 from memento_planner.models.schema_tools import complete_with_schema
 from memento_planner.progress import CallMade, SubtaskMemory, SubtaskResult, SubtaskStatus
 from memento_planner.prompts import fence, load
@@ -27,7 +28,6 @@ __all__ = ["CallMade", "SubtaskMemory", "SubtaskResult", "SubtaskStatus", "carry
 _REPLY_TOKENS, _FEW_TOKENS = 4_096, 512  # of a reply; few for a small model, which may repeat itself without end
 _KNOWN_CHARS = 12_000  # of the results a step builds on
 _TASK_CHARS = 4_000
-_SMALL = 8_192  # tokens; a model that reads no more is small
 _WHY_CHARS = 500
 _CIRCLE = 3  # lines at the end of a reply that were each said so often
 _MOST_UNUSABLE = 3  # turns in a row without one call that could be made
@@ -37,6 +37,10 @@ _CUT = "; your reply was too long and was cut off, so write less"
 _SAY_SOMETHING = "You said nothing. Call a tool, or say what came out of the step."
 _CALL_IT = (
     "You have not called {}. Call it now; only if another tool has done this step already, say again what came out."
+)
+_ALL_FAILED = (
+    "Every call you made failed. Try another way; or, if that is what this step had to find out, say again what came "
+    "out; or end with a line that starts with FAILED: and says why."
 )
 _STUCK = "the model kept calling the same tool with the same arguments"
 _SHORTER = "Your reply was too long and was cut off. Say what came out of the step again, in at most 200 words."
@@ -143,7 +147,7 @@ class _Step:
         """What the model is told first; in brief without the task, which a small model repeats instead of working."""
         known, step = self._known, self._subtask.description
         if brief:
-            return Message(Role.USER, f"{known}\n\n{step}".strip())
+            return Message(Role.USER, f"{known}\n\n{quoted_as(step, self._task.text)}".strip())
         task = f"{self._task.text}\n{self._task.context}"
         parts = ["The task, for orientation:\n" + fence("task", task, limit=_TASK_CHARS), known]
         if self._belt.named is not None:
@@ -166,11 +170,11 @@ class _Step:
 
     def _request(self, tools: tuple[ToolSpec, ...], choice: str = "auto", *, forced: bool = False) -> Request:
         """The next request; where a call is forced, with nothing that would distract from its arguments."""
-        context = self._model.supports.context
-        opening = self._opening(brief=forced or (not self._native and context <= _SMALL))
+        small = self._model.supports.small
+        opening = self._opening(brief=forced or small)
         messages = (opening,) if forced else (opening, *self._messages)
         system = load("execute" if self._native and not forced else "execute_alone")
-        return Request(system, messages, tools, choice, max_tokens=_FEW_TOKENS if context <= _SMALL else _REPLY_TOKENS)
+        return Request(system, messages, tools, choice, max_tokens=_FEW_TOKENS if small else _REPLY_TOKENS)
 
     def _wrote(self, text: str) -> None:
         self._watch(Wrote("executor", text))
@@ -221,7 +225,9 @@ class _Step:
         if failed := _FAILED.search(text.rsplit("\n\n", 1)[-1]):
             return self._failed(failed[1].strip() or "the model did not say why", text)
         if named is None or self._calling.called(named.name) or self._pressed:
-            return self._ended(SubtaskStatus.DONE, text)
+            made = self._calling.made
+            failed_all = bool(made) and all(call.is_error for call in made)
+            return None if failed_all and self._reminded(text, _ALL_FAILED) else self._ended(SubtaskStatus.DONE, text)
         self._pressed = True
         if self._calling.made:  # another tool was used: forcing this one might do the work twice
             self._reminded(text, _CALL_IT.format(named.name))

@@ -61,7 +61,7 @@ class Run:
         self._purse = Purse(state.budget, price_of, before=state.spent)
         self.journal = Journal(bank.database, state, lambda: self._purse.spent)
         self._answering = Metered(crew.executor, self._purse, watch)
-        self._judge = Metered(crew.judge, self._purse, watch) if crew.judge else None
+        self._judge = Metered(crew.judge, self._purse, watch) if crew.judge and not crew.judge.supports.small else None
         self._checks = checks
         self._bank = bank
         self._host = host
@@ -73,7 +73,7 @@ class Run:
             tools=MeteredTools(tools, self._purse),
             limits=limits,
             watch=watch,
-            results=Results(),
+            results=Results(first=state.calls + 1),
             on_open=on_open,
         )
 
@@ -127,23 +127,21 @@ class Run:
         return await judge(state.task, state.answer, cycle.plan, cycle.results, self._checks, self._judge)
 
     async def _answer(self) -> None:
-        """Write the answer from the results; by rule where no model can."""
+        """Write the answer from the results; by rule where no model can, or a small one would only add errors."""
         state = self.journal.state
         results = _told(state)
         plan = state.cycles[-1].plan if state.cycles else None
         answer = synthesis.by_rule(state.task, plan, results)
         try:
             with anyio.move_on_after(self._purse.seconds_left()):
-                answer = await synthesis.synthesise(
-                    self._answering,
-                    state.task,
-                    plan,
-                    results,
-                    on_text=lambda text: self._work.watch(Wrote("synthesis", text)),
-                )
+                if not self._answering.supports.small:
+                    answer = await synthesis.synthesise(self._answering, state.task, plan, results, on_text=self._wrote)
         except (BudgetSpentError, ModelError) as error:
             logger.warning("the answer is put together by rule: %s", error)
         await self.journal.write(replace(self.journal.state, answer=answer))
+
+    def _wrote(self, text: str) -> None:
+        self._work.watch(Wrote("synthesis", text))
 
     async def _finish(self, status: Status, why: str, verdict: Result) -> None:
         if status is not Status.SOLVED:

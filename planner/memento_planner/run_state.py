@@ -15,6 +15,7 @@ from memento_memory.errors import BankError, NotFoundError
 from memento_memory.plan import Plan, Subtask
 from memento_memory.store.database import Database
 from memento_planner.budget import Budget
+from memento_planner.checks import Checks
 from memento_planner.events import Spent
 from memento_planner.progress import SubtaskResult, SubtaskStatus
 from memento_planner.state import with_progress
@@ -80,6 +81,7 @@ class RunState:
     """Everything another process needs to go on.
 
     Attributes:
+        checks: what the answer is held to, without its command: what a file says is not run.
         cycles: the last one is the one at work.
         why: of the status, in words.
         outcome, evidence: what was recorded in the end, "" before.
@@ -91,6 +93,7 @@ class RunState:
     k: int
     max_cycles: int
     budget: Budget
+    checks: Checks | None = None
     spent: Spent = field(default_factory=lambda: Spent(0, 0.0, 0.0, 0))
     cycles: tuple[Cycle, ...] = ()
     status: Status = Status.RUNNING
@@ -104,6 +107,12 @@ class RunState:
     def plan_id(self) -> str:
         """What names the run: the episode of its first cycle; "" before there is one."""
         return self.cycles[0].plan_id if self.cycles else ""
+
+    @property
+    def calls(self) -> int:
+        """The highest number of a call so far."""
+        results = (result for cycle in self.cycles for result in cycle.results.values())
+        return max((call.call for result in results for call in result.calls), default=0)
 
     def with_cycle(self, cycle: Cycle) -> RunState:
         """The state with its last cycle replaced, or a new one appended."""

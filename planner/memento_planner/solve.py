@@ -96,6 +96,7 @@ async def solve(
 
     Args:
         task: None to resume.
+        checks: what the answer is held to; a run that is resumed knows its own, all but a command.
         resume: plan_id of a run that was cancelled or killed, or that gave up and gets another budget; one that is over
             is returned as it is.
         on_open: told the plan_id as soon as there is one.
@@ -108,9 +109,11 @@ async def solve(
         if state.status.is_final:
             return Solved.of(state)
         budget = options.budget.beyond(state.spent) if state.status is Status.GAVE_UP else state.budget
+        checks = checks or state.checks
         state = replace(state, status=Status.RUNNING, why="", budget=budget)
     elif task is not None:
-        state = RunState(task, options.namespaces, options.k, options.max_cycles, options.budget)
+        kept = checks.harmless if checks else None
+        state = RunState(task, options.namespaces, options.k, options.max_cycles, options.budget, kept)
     else:
         raise InputError("task", "is missing; say what is to be done")
     opened = on_open or (lambda _: None)

@@ -21,7 +21,7 @@ MAX_TOOLS_SHOWN = 40
 MAX_TOOLS_LISTED = 60  # beyond that the schema no longer lists their names
 CHARS_PER_TOKEN = 4
 _MAX_PROMPT = 24_000  # characters, however much a model can read
-_MAX_REPLY, _MIN_REPLY = 4_096, 512  # tokens
+_MAX_REPLY, _MIN_REPLY = 8_192, 512  # tokens; some models think on the same account
 _STEP_CHARS = (600, 240, 100)
 _MAX_TASK_SHOWN, _MAX_REASON = 600, 400
 _MAX_TOOL_TEXT, _MAX_LESSON, _MAX_NOTE, _MAX_SO_FAR = 100, 300, 1_500, 3_000
@@ -108,7 +108,7 @@ class _Checker:
 def request_for(asked: Asked, model: ChatModel) -> Request:
     """The prompt, with what helps least left out where the model cannot read it all."""
     supports = model.supports
-    reply = min(max(supports.context // 4, _MIN_REPLY), _MAX_REPLY)
+    reply = min(max(supports.context // 6, _MIN_REPLY), _MAX_REPLY)
     system = load("write_plan", steps=str(graph.MAX_STEPS))
     schema = plan_schema(asked.tools)
     taken = len(system) + (0 if supports.schema else len(json.dumps(schema)))
@@ -160,12 +160,10 @@ def _pieces(asked: Asked, room: int) -> list[_Piece]:
     """The prompt in the order it is read: what stays the same from plan to plan first, the task last."""
     failures, successes = _cases(asked.slate)
     limit = max(room // 4, 400)
+    notes = [fence("note", f"{heading}\n{text}", limit=_MAX_NOTE) for heading, text in asked.notes]
     return [
         _Piece(3, _tools(asked.tools)),
-        *(
-            _Piece(50 + i, fence("note", f"{head}\n{text}", limit=_MAX_NOTE))
-            for i, (head, text) in enumerate(asked.notes)
-        ),
+        *(_Piece(50 + i, note) for i, note in enumerate(notes)),
         _Piece(10, _lessons(asked.lessons)),
         *(_Piece(20 + i, _failure(case, limit)) for i, case in reversed(list(enumerate(failures)))),
         *(_Piece(2 if i == 0 else 30 + i, _success(case, limit)) for i, case in reversed(list(enumerate(successes)))),

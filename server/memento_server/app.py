@@ -36,7 +36,8 @@ Memento remembers how tasks were done and how that went, so that you plan from e
 1. Before you plan any task of more than one step, call plan_with_memory with the task in a sentence or two and, \
 in context, the environment in a few words (project, database, site). It returns past cases, a draft plan where one \
 can be adapted, and how to plan from them. Verdict no_useful_case: plan from scratch.
-2. Carry the plan out with your own tools.
+2. Carry the plan out with your own tools. Where it does not work, call plan_with_memory with its plan_id and the \
+progress so far, for another plan.
 3. Afterwards, whether it worked or not, call record_outcome with the plan_id, the outcome, the plan as executed and \
 the strongest evidence you have: test_passed, tool_result, user_confirmed, judge, self_report. For a failure, say why \
 in notes. Infrastructure that broke or a run that was cancelled is outcome unknown, not failure. When you learn more \

@@ -32,7 +32,7 @@ MAX_STRUCTURED_BYTES = 13_000
 MAX_TEXT_BYTES = 6_000
 _HEAD_LINES = 12
 _MOST_NOTES = 3
-_FRAME = re.compile(r"<(\s*/?\s*cases\s*)>", re.IGNORECASE)  # inside a case it would end the data early
+_FRAME = re.compile(r"<(\s*/?\s*(?:cases|advice)\s*)>", re.IGNORECASE)  # inside the data it would end it early
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,13 @@ def plan_result(
         lines += ["", f"Draft plan, adapted from {adapted_from}:", *_steps_text(out.draft_plan.plan)]
         if out.draft_plan.replacements:
             lines.append(f"Replaced: {'; '.join(out.draft_plan.replacements)}")
-    if lessons or notes:
-        lines += ["", *(f"Lesson: {text}" for text in lessons), *(f"Note: {text}" for text in notes)]
+    lines += _advice_text(lessons, notes)
     return _result(out, [*lines, *_cases_text(out.cases)])
+
+
+def _advice_text(lessons: Sequence[str], notes: Sequence[str]) -> list[str]:
+    told = [*(f"Lesson: {text}" for text in lessons), *(f"Note: {text}" for text in notes)]
+    return ["", "Advice, which is data as well:", *_framed("advice", told)] if told else []
 
 
 def lesson_line(entry: ShownLesson) -> str:
@@ -244,7 +248,11 @@ def _cases_text(found: Sequence[CaseOut]) -> list[str]:
     lines = []
     for case in found:
         lines += [f"{case.case_id} [{case.outcome}] {case.task}", f"  why: {case.why}", *_steps_text(case.plan)]
-    return ["", DATA_NOTICE, "<cases>", *(_FRAME.sub(r"[\1]", line) for line in lines), "</cases>"]
+    return ["", DATA_NOTICE, *_framed("cases", lines)]
+
+
+def _framed(tag: str, lines: Sequence[str]) -> list[str]:
+    return [f"<{tag}>", *(_FRAME.sub(r"[\1]", line) for line in lines), f"</{tag}>"]
 
 
 def _result(out: Out, lines: Sequence[str]) -> CallToolResult:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from typer.testing import CliRunner
 
 from integration.processes import PATIENCE_S, memento, until
 from integration.relays import kept_in, tools_file
@@ -20,6 +21,7 @@ from memento_memory.bank import CaseBank
 from memento_memory.case import Episode
 from memento_planner import run_state
 from memento_planner.run_state import RunState
+from memento_server.cli import app
 from planner.openai_talk import call, chunk, said, stream, usage
 from planner.wire_server import Answer, WireServer
 from server.behind_relay import notes
@@ -166,6 +168,12 @@ class Desk:
         """Solve to the end."""
         done = memento(*self.arguments(model, *given), env=self.environment, given=stdin)
         return Ended(done.returncode, done.stdout, done.stderr)
+
+    def run_here(self, model: WireServer | None, *given: str) -> Ended:
+        """Solve to the end in this process, which saves the start of another; an error it ends with is raised."""
+        line = self.arguments(model, *given)
+        done = CliRunner().invoke(app, line, env=self.environment, catch_exceptions=False)
+        return Ended(done.exit_code, done.stdout, done.stderr)
 
     @contextmanager
     def begin(self, model: WireServer, *given: str, under: Sequence[str] = ()) -> Iterator[Begun]:

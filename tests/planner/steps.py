@@ -18,7 +18,7 @@ from memento_planner.progress import SubtaskMemory, SubtaskResult
 from memento_planner.tools import ToolCaller
 
 TASK = Task("Sum up the weekly report", "project: harbour")
-ALONE = Supports(tools=False, schema=True, context=4_096)
+ALONE = Supports(tools=False, schema=True, context=4_096, small=True)
 
 
 @dataclass

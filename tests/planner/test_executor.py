@@ -240,9 +240,9 @@ def test_steps_of_one_run_number_their_calls_on(stage: Stage) -> None:
     assert [call.call for call in (*first.calls, *second.calls)] == [1, 2]
 
 
-@pytest.mark.parametrize(("context", "tokens"), [(8_192, 512), (128_000, 4_096)])
-def test_a_small_model_may_write_less(context: int, tokens: int) -> None:
-    model = ScriptedModel("ok", supports=Supports(context=context))
+@pytest.mark.parametrize(("small", "tokens"), [(True, 512), (False, 4_096)])
+def test_a_small_model_may_write_less(*, small: bool, tokens: int) -> None:
+    model = ScriptedModel("ok", supports=Supports(small=small))
     Stage(NoTools()).run(model)
     assert model.asked[0].max_tokens == tokens
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memento_memory.errors import MementoError
 from memento_memory.plan import Subtask
 from memento_planner.budget import Budget, BudgetSpentError, MeteredTools, Purse
-from memento_planner.executor import SubtaskStatus
+from memento_planner.executor import SubtaskStatus, before_it_repeats
 from memento_planner.limits import Limits
 from memento_planner.models.chat import Reply, Request, Stop, Usage
 from memento_planner.models.errors import (
@@ -52,6 +54,27 @@ def test_a_model_that_says_nothing_again_has_failed(stage: Stage) -> None:
     model = ScriptedModel(" \n")
     ended = stage.run(model)
     assert (ended.status, ended.why, len(model.asked)) == (FAILED, "the model said nothing", 2)
+
+
+def test_a_model_whose_every_call_failed_is_asked_once_whether_that_is_the_result(stage: Stage) -> None:
+    gone = calls(("read_file", {"path": "missing.txt"}))
+    model = ScriptedModel(gone, "done", "there is no missing.txt")
+    ended = stage.run(model, Subtask(1, "Find out whether missing.txt is there", (), "read_file"))
+    assert (ended.status, ended.text, len(model.asked)) == (DONE, "there is no missing.txt", 3)
+    assert "Every call you made failed" in model.asked[2].messages[-1].text
+    assert stage.run(ScriptedModel(gone, "done", "FAILED: it is not there")).status is FAILED
+
+
+def test_a_reply_that_goes_round_in_circles_is_taken_up_to_there(stage: Stage) -> None:
+    said = "12 ships came.\n\n340 tons came.\n\n" + "12 ships came.\n\n" * 50 + "12 sh"
+    model = ScriptedModel(Reply(said, stop=Stop.LENGTH))
+    ended = stage.run(model)
+    assert (ended.status, ended.text, len(model.asked)) == (DONE, "12 ships came.\n340 tons came.", 1)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), unique=True))
+def test_a_cut_reply_without_circles_is_not_taken(lines: list[str]) -> None:
+    assert before_it_repeats("\n".join(lines)) == ""
 
 
 def test_a_reply_that_was_cut_off_is_asked_for_again_shorter_once(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from memento_planner import run_state
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import CycleFailed, Planned, SubtaskEnded, ToolReturned
-from memento_planner.models.chat import Reply, Usage
+from memento_planner.models.chat import Reply, Supports, Usage
 from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
 from planner.scripted import calls
@@ -187,6 +187,28 @@ def test_a_cancelled_run_keeps_what_was_done_and_goes_on_from_there(shop: Worksh
     shop.script(planner=["never asked"], executor=[READS, "it says milk", "It says milk."])
     solved = shop.solve(None, resume=plan_id)
     assert (solved.status, solved.answer, solved.outcome) == (Status.SOLVED, "It says milk.", "success")
+
+
+def test_a_resumed_run_is_held_to_the_check_it_began_with(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE, "Think")], executor=[WRITES, "wrote it", "41"])
+    first = shop.solve(budget=Budget(tokens=300), checks=Checks(answer="42", command="touch never"))
+    assert first.status is Status.GAVE_UP
+    assert "touch" not in str(runs.load(shop.bank.database, first.plan_id))
+    shop.script(planner=[a_plan("Count")], executor=[WRITES, "wrote it", "thought", "41", "counted", "42"])
+    second = shop.solve(None, resume=first.plan_id)
+    assert (second.status, second.answer, second.evidence, second.cycles) == (Status.SOLVED, "42", "test_passed", 2)
+
+
+def test_a_small_model_neither_judges_nor_rewords_the_answer(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(READ)], executor=['{"path": "list.txt"}'], judge=["never asked"])
+    (shop.folder / "list.txt").write_text("eggs")
+    small = Supports(tools=False, small=True)
+    assert shop.judge is not None
+    shop.executor.supports = shop.judge.supports = small
+    solved = shop.solve()
+    assert (solved.answer, solved.evidence) == ("eggs", "self_report")
+    assert not shop.judge.asked
+    assert len(shop.executor.asked) == 1
 
 
 def test_a_run_that_is_over_is_told_again_and_not_done_again(shop: Workshop) -> None:

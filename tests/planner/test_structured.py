@@ -9,12 +9,12 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planner.scripted import Line, ScriptedModel
 
 from memento_memory.errors import InputError
 from memento_planner.models.chat import Message, Reply, Request, Role, Stop, Supports
 from memento_planner.models.errors import ModelUnavailableError, RefusedError, UnusableReplyError
 from memento_planner.models.structured import complete_json, lenient_json
+from planner.scripted import Line, ScriptedModel
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
 REQUEST = Request("Count.", (Message(Role.USER, "How many?"),), schema=SCHEMA)
@@ -93,7 +93,7 @@ def test_errors_of_the_model_are_passed_on() -> None:
 
 
 def test_the_schema_stands_in_the_prompt_where_a_model_cannot_be_held_to_it() -> None:
-    _, model = asked("Sure:\n```json\n{\"n\": 4}\n```", supports=Supports(schema=False))
+    _, model = asked('Sure:\n```json\n{"n": 4}\n```', supports=Supports(schema=False))
     assert model.asked[0].schema is None
     assert json.dumps(SCHEMA, separators=(",", ":")) in model.asked[0].system
 
@@ -140,7 +140,7 @@ def test_hopeless_texts_are_refused_quickly(text: str) -> None:
         lenient_json(text)
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x), max_leaves=5)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
 
 @given(st.dictionaries(st.text(), JSON, min_size=1), st.text(alphabet="abc .\n`"), st.text(alphabet="abc .\n`"))

@@ -83,9 +83,11 @@ class BackgroundEmbedder:
 
     def close(self) -> None:
         """Stop loading and end a preparation under way; an embedder that is there stays usable."""
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=_CLOSING_S)
+        with self._changed:  # not between the making and the start of the thread
+            self._stop.set()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=_CLOSING_S)
 
     def _run(self, stop: threading.Event) -> None:
         try:

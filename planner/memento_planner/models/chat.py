@@ -140,11 +140,13 @@ class Supports:
         tools: function calling.
         schema: replies held to a JSON schema.
         context: tokens it can read and write in all.
+        small: whether it is too weak for more than filling in what it is shown: about a billion parameters or fewer.
     """
 
     tools: bool = True
     schema: bool = True
     context: int = 128_000
+    small: bool = False
 
 
 class ChatModel(Protocol):

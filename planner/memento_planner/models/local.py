@@ -25,6 +25,7 @@ _MAX_CONTEXT = 8192  # tokens; what a longer one costs in memory is seldom wante
 _PROMPT_BATCH = 64  # tokens read between two looks at whether the request was cancelled
 _PROMPT_CACHE_MIB = 256
 _MAX_THREADS = 8
+_SMALL_BYTES = 1_000_000_000  # about a billion parameters
 _SEED = 1
 _LOOK_SECONDS = 0.05
 
@@ -66,6 +67,7 @@ class LocalModel:
         self._file = file.resolve()
         self._name = name
         self._context = min(trained_context(self._file), _MAX_CONTEXT)
+        self._small = self._file.stat().st_size < _SMALL_BYTES
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ class LocalModel:
     @property
     def supports(self) -> Supports:
         """No function calling of its own; see `schema_tools`."""
-        return Supports(tools=False, schema=True, context=self._context)
+        return Supports(tools=False, schema=True, context=self._context, small=self._small)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Answer a request.
