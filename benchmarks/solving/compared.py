@@ -11,6 +11,7 @@ from benchmarks.learning.report import Cell, Report, interval
 from benchmarks.solving.workshop import Attempt
 
 _SUCCESS = "right in the end (at most 2 plans)"
+_WORDED = {True: "worded like a task in the bank", False: "worded otherwise"}
 _MEASURES: dict[str, Callable[[Attempt], float]] = {
     "right after 1 plan": lambda one: one.at_once,
     _SUCCESS: lambda one: one.right,
@@ -53,17 +54,8 @@ def tell(pairs: Sequence[Pair], report: Report) -> None:
         ["", "without memory", "with memory", "difference"],
         rows,
     )
-    _groups(
-        "By kind, right in the end",
-        pairs,
-        [(kind, lambda p, kind=kind: p.kind == kind) for kind in _kinds(pairs)],
-        report,
-    )
-    words: list[tuple[str, Callable[[Pair], bool]]] = [
-        ("worded like a task in the bank", lambda pair: pair.known),
-        ("worded otherwise", lambda pair: not pair.known),
-    ]
-    _groups("By wording, right in the end", pairs, words, report)
+    _groups("By kind, right in the end", pairs, lambda pair: pair.kind, report)
+    _groups("By wording, right in the end", pairs, lambda pair: _WORDED[pair.known], report)
     without, with_memory = _values(pairs, _MEASURES[_SUCCESS])
     gain = over_tasks(with_memory - without)
     kinds = over_groups(with_memory - without, [pair.kind for pair in pairs])
@@ -82,19 +74,13 @@ def _losses(pairs: Sequence[Pair], report: Report) -> None:
         report.say(f"Wrong with memory, {len(wrong)} of {len(pairs)}: {worded}.")
 
 
-def _groups(
-    title: str, pairs: Sequence[Pair], groups: Sequence[tuple[str, Callable[[Pair], bool]]], report: Report
-) -> None:
+def _groups(title: str, pairs: Sequence[Pair], group_of: Callable[[Pair], str], report: Report) -> None:
     rows: list[list[Cell]] = []
-    for name, belongs in groups:
-        if inside := [pair for pair in pairs if belongs(pair)]:
-            without, with_memory = (int(side.sum()) for side in _values(inside, _MEASURES[_SUCCESS]))
-            rows.append([name, len(inside), without, with_memory])
+    for name in dict.fromkeys(map(group_of, pairs)):
+        inside = [pair for pair in pairs if group_of(pair) == name]
+        without, with_memory = (int(side.sum()) for side in _values(inside, _MEASURES[_SUCCESS]))
+        rows.append([name, len(inside), without, with_memory])
     report.table(title, ["", "tasks", "without memory", "with memory"], rows)
-
-
-def _kinds(pairs: Sequence[Pair]) -> list[str]:
-    return list(dict.fromkeys(pair.kind for pair in pairs))
 
 
 def _values(pairs: Sequence[Pair], measure: Callable[[Attempt], float]) -> tuple[Floats, Floats]:

@@ -32,7 +32,7 @@ from memento_server.settings import Settings
 from memento_server.tool_caller import relayed_tools
 
 CYCLES = 2
-OPTIONS = SolveOptions(max_cycles=CYCLES, budget=Budget(tokens=60_000, seconds=1_800.0, calls=40))
+OPTIONS = SolveOptions(max_cycles=CYCLES, budget=Budget(tokens=8_000, seconds=1_800.0, calls=20))
 _LOADING_S = 120.0
 
 

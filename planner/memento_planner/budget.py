@@ -142,19 +142,26 @@ class Purse:
         budget = self.budget
         if budget.seconds is not None and self.seconds_left() <= 0:
             raise BudgetSpentError("seconds", budget.seconds)
-        if budget.dollars is not None:
-            if self._dollars is None or self._price_of(model) is None:
-                raise InputError(
-                    "budget", f"dollars cannot be bounded, for the price of {model} is not known; bound tokens instead"
-                )
-            if self._dollars >= budget.dollars * (1 - keep):
-                raise BudgetSpentError("dollars", budget.dollars)
+        self.check_price(model)
+        if budget.dollars is not None and (self._dollars or 0.0) >= budget.dollars * (1 - keep):
+            raise BudgetSpentError("dollars", budget.dollars)
         if budget.tokens is None:
             return None
         left = int(budget.tokens * (1 - keep)) - self._tokens
         if left < _LEAST_REPLY:
             raise BudgetSpentError("tokens", budget.tokens)
         return left
+
+    def check_price(self, model: str) -> None:
+        """Make sure that what a model costs can be counted where it has to be.
+
+        Raises:
+            InputError: if money is bounded and the model's price is not known.
+        """
+        if self.budget.dollars is not None and (self._dollars is None or self._price_of(model) is None):
+            raise InputError(
+                "budget", f"dollars cannot be bounded, for the price of {model} is not known; bound tokens instead"
+            )
 
     def charge(self, model: str, reply: Reply) -> None:
         """Count what a reply cost."""

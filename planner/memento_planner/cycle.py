@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import anyio
 import anyio.to_thread
 
 from memento_memory import runs
@@ -60,7 +61,8 @@ async def plan_cycle(work: Work) -> Cycle:
         if not state.cycles:
             work.journal.hold(episode.plan_id)
         cycle = Cycle(episode.plan_id)
-        await work.journal.put(cycle)
+        with anyio.CancelScope(shield=True):  # what is written down can be gone on with, so it is told
+            await work.journal.put(cycle)
         work.on_open(work.journal.state.plan_id)
     else:
         cycle = open_cycle

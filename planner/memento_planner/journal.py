@@ -18,6 +18,23 @@ from memento_planner.events import Spent
 from memento_planner.run_state import Cycle, RunState
 
 
+def held(database: Database, plan_id: str) -> FileLock:
+    """Keep other processes away from a run until the lock is released, or this process ends in whatever way.
+
+    Raises:
+        InputError: if another one is at work on it.
+    """
+    folder = platformdirs.user_cache_path("memento", appauthor=False) / "running"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(f"{database.path.resolve()}:{plan_id}".encode()).hexdigest()[:24]
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError("plan_id", f"another process is at work on {plan_id}; wait for it, or end it") from None
+    return lock
+
+
 class Journal:
     """Keeps the state of one run.
 
@@ -45,20 +62,12 @@ class Journal:
         await self.write(self.state.with_cycle(cycle))
 
     def hold(self, plan_id: str) -> None:
-        """Keep other processes away from the run until `release`, or until this process ends in whatever way.
+        """Keep other processes away from the run until `release`.
 
         Raises:
             InputError: if another one is at work on it.
         """
-        folder = platformdirs.user_cache_path("memento", appauthor=False) / "running"
-        folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(f"{self._database.path.resolve()}:{plan_id}".encode()).hexdigest()[:24]
-        lock = FileLock(folder / f"{name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise InputError("plan_id", f"another process is at work on {plan_id}; wait for it, or end it") from None
-        self._lock = lock
+        self._lock = held(self._database, plan_id)
 
     def release(self) -> None:
         """Let others work on the run."""

@@ -18,7 +18,7 @@ from memento_planner.budget import BudgetSpentError, Metered, MeteredTools, Purs
 from memento_planner.checks import Checks
 from memento_planner.condense import Results
 from memento_planner.cycle import Work, plan_cycle, run_cycle
-from memento_planner.events import CycleFailed, Judged, Watch, Wrote
+from memento_planner.events import CycleFailed, Judged, Planned, Watch, Wrote
 from memento_planner.journal import Journal
 from memento_planner.judge import judge
 from memento_planner.limits import Limits
@@ -43,7 +43,11 @@ class Crew:
 
 
 class Run:
-    """One process's work on a run."""
+    """One process's work on a run.
+
+    Raises:
+        InputError: if money is bounded and the price of a model is not known.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,8 @@ class Run:
         on_open: Callable[[str], None],
     ) -> None:
         self._purse = Purse(state.budget, price_of, before=state.spent)
+        for model in filter(None, (crew.planner, crew.executor, crew.judge)):
+            self._purse.check_price(model.name)
         self.journal = Journal(bank.database, state, lambda: self._purse.spent)
         self._answering = Metered(crew.executor, self._purse, watch)
         self._judge = Metered(crew.judge, self._purse, watch) if crew.judge and not crew.judge.supports.small else None
@@ -91,6 +97,7 @@ class Run:
     async def _within_budget(self) -> tuple[Status, str, Result]:
         try:
             with anyio.move_on_after(self._purse.seconds_left(keep=_KEPT)):
+                await self._take_up()
                 return await self._cycles()
             why = "seconds"
         except BudgetSpentError as error:
@@ -98,6 +105,15 @@ class Run:
         except ModelError as error:
             return Status.FAILED, str(error), Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, str(error))
         return Status.GAVE_UP, why, Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, f"gave up: no {why} left")
+
+    async def _take_up(self) -> None:
+        """Tell of the plan that another process left in the middle."""
+        cycles = self.journal.state.cycles
+        if cycles and cycles[-1].plan is not None and not cycles[-1].failure:
+            await self.journal.write(self.journal.state)
+            episode = await anyio.to_thread.run_sync(self._bank.episode, cycles[-1].plan_id)
+            cases = tuple(entry.case.id for entry in episode.slate.shown)
+            self._work.watch(Planned(episode.plan_id, len(cycles), cycles[-1].plan, cycles[-1].source, cases))
 
     async def _cycles(self) -> tuple[Status, str, Result]:
         while True:
@@ -109,6 +125,8 @@ class Run:
             if failed is None:
                 await self._answer()
                 verdict = await self._judged()
+                if verdict.outcome is Outcome.UNKNOWN and self._checks is not None:
+                    return Status.FAILED, verdict.notes, verdict  # another plan would not mend the check
                 if verdict.outcome is not Outcome.FAILURE:
                     return Status.SOLVED, verdict.notes, verdict
                 failed = verdict

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from memento_memory import runs
-from memento_memory.case import Task
+from memento_memory.case import Outcome, Task
 from memento_memory.errors import BankError, NotFoundError
 from memento_memory.plan import Plan, Subtask
 from memento_memory.store.database import Database
@@ -31,11 +31,6 @@ class Status(StrEnum):
     FAILED = "failed"
     GAVE_UP = "gave_up"
     CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether there is nothing to go on with."""
-        return self in (Status.SOLVED, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +102,25 @@ class RunState:
     def plan_id(self) -> str:
         """What names the run: the episode of its first cycle; "" before there is one."""
         return self.cycles[0].plan_id if self.cycles else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to go on with; where only a model or a server was down, there is."""
+        return self.status is Status.SOLVED or (self.status is Status.FAILED and self.outcome == Outcome.FAILURE)
+
+    def resumed(self, budget: Budget) -> RunState:
+        """The state to go on from: with what is done, and what did not work tried again.
+
+        Args:
+            budget: on top of what was spent, where that was all there was.
+        """
+        more = budget.beyond(self.spent) if self.status is Status.GAVE_UP else self.budget
+        state = replace(self, status=Status.RUNNING, why="", budget=more)
+        if not self.cycles or self.cycles[-1].failure:
+            return state
+        last = self.cycles[-1]
+        done = {i: result for i, result in last.results.items() if result.status is SubtaskStatus.DONE}
+        return state.with_cycle(replace(last, results=done))
 
     @property
     def calls(self) -> int:

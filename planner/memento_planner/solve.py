@@ -7,7 +7,7 @@ to the one before. Everything is on disk before the next step begins.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 
@@ -19,6 +19,7 @@ from memento_planner import run_state
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import Watch, unwatched
+from memento_planner.journal import held
 from memento_planner.limits import Limits
 from memento_planner.run import Crew, Run
 from memento_planner.run_state import RunState, Status
@@ -97,33 +98,38 @@ async def solve(
     Args:
         task: None to resume.
         checks: what the answer is held to; a run that is resumed knows its own, all but a command.
-        resume: plan_id of a run that was cancelled or killed, or that gave up and gets another budget; one that is over
-            is returned as it is.
+        resume: plan_id of a run that was cut short, or that gave up and gets another budget; one that is over is
+            returned as it is.
         on_open: told the plan_id as soon as there is one.
 
     Raises:
         InputError: if there is no such run, another process is at work on it, or the budget cannot be watched.
     """
-    if resume:
-        state = await anyio.to_thread.run_sync(run_state.load, bank.database, resume)
-        if state.status.is_final:
-            return Solved.of(state)
-        budget = options.budget.beyond(state.spent) if state.status is Status.GAVE_UP else state.budget
-        checks = checks or state.checks
-        state = replace(state, status=Status.RUNNING, why="", budget=budget)
-    elif task is not None:
-        kept = checks.harmless if checks else None
-        state = RunState(task, options.namespaces, options.k, options.max_cycles, options.budget, kept)
-    else:
-        raise InputError("task", "is missing; say what is to be done")
     opened = on_open or (lambda _: None)
-    run = Run(
-        bank, state, crew, tools, limits=options.limits, host=options.host, checks=checks, watch=watch, on_open=opened
-    )
-    try:
-        if resume:
-            run.journal.hold(resume)
-            opened(resume)
-        return Solved.of(await run.to_the_end())
-    finally:
-        run.journal.release()
+
+    async def worked_on(state: RunState, checks: Checks | None) -> Solved:
+        run = Run(
+            *(bank, state, crew, tools),
+            limits=options.limits,
+            host=options.host,
+            checks=checks,
+            watch=watch,
+            on_open=opened,
+        )
+        try:
+            return Solved.of(await run.to_the_end())
+        finally:
+            run.journal.release()
+
+    if not resume:
+        if task is None:
+            raise InputError("task", "is missing; say what is to be done")
+        kept = checks.harmless if checks else None
+        new = RunState(task, options.namespaces, options.k, options.max_cycles, options.budget, kept)
+        return await worked_on(new, checks)
+    with held(bank.database, resume):
+        state = await anyio.to_thread.run_sync(run_state.load, bank.database, resume)
+        if state.is_over:
+            return Solved.of(state)
+        opened(resume)
+        return await worked_on(state.resumed(options.budget), checks or state.checks)

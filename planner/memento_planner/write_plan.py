@@ -167,7 +167,7 @@ def _pieces(asked: Asked, room: int) -> list[_Piece]:
         _Piece(10, _lessons(asked.lessons)),
         *(_Piece(20 + i, _failure(case, limit)) for i, case in reversed(list(enumerate(failures)))),
         *(_Piece(2 if i == 0 else 30 + i, _success(case, limit)) for i, case in reversed(list(enumerate(successes)))),
-        _Piece(1, _draft(asked.draft)),
+        _Piece(1, _draft(asked.draft, asked.task)),
         _Piece(4, _so_far(asked)),
         _Piece(0, _task(asked.task)),
     ]
@@ -215,20 +215,23 @@ def _past(case: Case, limit: int) -> str:
 
 
 def _plan(plan: Plan, limit: int) -> str:
-    """A plan as the JSON that is asked for, its steps shortened until it is no longer than the limit."""
+    """A plan as the JSON that is asked for, its steps shortened until it is no longer than the limit.
+
+    It is laid out over lines, as models held to a schema lay theirs out: small ones copy well only what looks the same.
+    """
     for chars in _STEP_CHARS:
         steps = [{**step, "description": shown(step["description"], chars)} for step in plan.to_json()]
-        text = json.dumps({"plan": steps}, ensure_ascii=False)
+        text = json.dumps({"plan": steps}, ensure_ascii=False, indent=2)
         if len(text) <= limit:
             break
     return cut(text, limit)
 
 
-def _draft(draft: Draft | None) -> str:
+def _draft(draft: Draft | None, task: Task) -> str:
     if draft is None or draft.plan is None:
         return ""
     missing = f"\nIt does not cover: {', '.join(draft.unplaced)}" if draft.unplaced else ""
-    said = f"{_plan(draft.plan, _MAX_PROMPT)}{missing}"
+    said = f"{_task(task, _MAX_TASK_SHOWN)}\nPlan: {_plan(draft.plan, _MAX_PROMPT)}{missing}"
     return f"The plan that worked, adapted to the new task by rule; check it:\n{fence('draft', said)}"
 
 

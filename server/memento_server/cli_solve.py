@@ -159,7 +159,7 @@ def _cut_short(memory: Memory, plan_id: str) -> Solved | None:
     if not plan_id:
         return None
     state = run_state.load(memory.bank().database, plan_id)
-    if not state.status.is_final:
+    if not state.is_over:
         why = f"cancelled; go on with --resume {plan_id}"
         state = dataclasses.replace(state, status=Status.CANCELLED, why=why)
     return Solved.of(state)

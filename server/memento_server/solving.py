@@ -133,7 +133,7 @@ class Solver:
             NotFoundError: if there is no such run.
         """
         state = run_state.load(self._memory.bank().database, plan_id)
-        over = state.status.is_final or (state.status is Status.GAVE_UP and not more)
+        over = state.is_over or (state.status is Status.GAVE_UP and not more)
         return Solved.of(state) if over else None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from typer.testing import CliRunner
 
+from integration.banks import rows
 from integration.processes import PATIENCE_S, memento, until
 from integration.relays import kept_in, tools_file
 from memento_memory.bank import CaseBank
@@ -74,15 +75,11 @@ class Ended:
 
 
 class Begun:
-    """A process at work.
-
-    Attributes:
-        seen: every process it has started, as far as somebody looked.
-    """
+    """A process at work."""
 
     def __init__(self, process: psutil.Popen, out: Path, err: Path) -> None:
         self.process = process
-        self.seen: set[psutil.Process] = set()
+        self._seen: set[psutil.Process] = set()
         self._out, self._err = out, err
 
     @property
@@ -94,21 +91,23 @@ class Begun:
         """Wait until it has said something on stderr."""
         until(lambda: words in self.err or not self.process.is_running(), words)
         assert words in self.err, self.err
-        self.look()
+        self.children()
 
     def until_asked(self, model: WireServer, times: int) -> None:
         """Wait until the model was asked so often."""
         until(lambda: len(model.requests) >= times or self.process.poll() is not None, f"request {times}")
         assert len(model.requests) >= times, self.err
-        self.look()
+        self.children()
 
-    def look(self) -> None:
-        """Note which processes it has started."""
-        self.seen.update(self.process.children(recursive=True))
+    def children(self) -> set[psutil.Process]:
+        """Every process it has started, as far as somebody looked."""
+        if self.process.is_running():
+            self._seen.update(self.process.children(recursive=True))
+        return self._seen
 
     def signal(self, *numbers: int) -> Ended:
         """Send signals, one right after the other, and wait for the end."""
-        self.look()
+        self.children()
         for number in numbers:
             self.process.send_signal(number)
         return self.wait()
@@ -120,7 +119,7 @@ class Begun:
 
     def nothing_left(self) -> bool:
         """Whether all it has started is gone, at the latest after a while."""
-        return until(lambda: not any(map(_lives, self.seen)), "the end of all its processes")
+        return until(lambda: not any(map(_lives, self._seen)), "the end of all its processes")
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -217,12 +216,12 @@ class Desk:
         with self.opened() as bank:
             return bank.episode(plan_id)
 
+    def the_run(self) -> str:
+        """The plan_id of the only run."""
+        ((plan_id,),) = rows(self.bank, "SELECT plan_id FROM runs JOIN episodes ON key = episode_key")
+        return str(plan_id)
+
     @property
     def note(self) -> str:
         """What is in the list."""
         return (self.notes / "list.txt").read_text(encoding="utf-8")
-
-
-def system_of(model: WireServer) -> list[str]:
-    """What the model was asked, as the first words of each request's system prompt."""
-    return [" ".join(body["messages"][0]["content"].split()[:5]) for _, _, body in model.requests]

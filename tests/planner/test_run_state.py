@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,26 @@ def test_only_one_journal_at_a_time_holds_a_run(tmp_path: Path) -> None:
     bank.close()
 
 
-@pytest.mark.parametrize(("status", "final"), [(Status.SOLVED, True), (Status.FAILED, True), (Status.GAVE_UP, False)])
-def test_what_gave_up_can_be_gone_on_with(status: Status, *, final: bool) -> None:
-    assert status.is_final is final
+@pytest.mark.parametrize(
+    ("status", "outcome", "over"),
+    [
+        (Status.SOLVED, "success", True),
+        (Status.FAILED, "failure", True),
+        (Status.FAILED, "unknown", False),
+        (Status.GAVE_UP, "unknown", False),
+        (Status.CANCELLED, "", False),
+    ],
+)
+def test_a_run_is_over_when_it_is_known_how_it_ended(status: Status, outcome: str, *, over: bool) -> None:
+    assert replace(a_state(), status=status, outcome=outcome).is_over is over
+
+
+def test_a_run_goes_on_with_what_is_done_and_tries_the_rest_again() -> None:
+    broken = replace(FIRST, failure="")
+    resumed = replace(a_state(broken), status=Status.FAILED, why="it is down").resumed(Budget(tokens=7))
+    assert (resumed.status, list(resumed.cycles[-1].results), resumed.budget) == (Status.RUNNING, [1], Budget())
+
+
+def test_a_run_that_gave_up_gets_more() -> None:
+    state = replace(a_state(), status=Status.GAVE_UP, spent=Spent(100, 0.0, 5.0, 2))
+    assert state.resumed(Budget(tokens=7, calls=1, seconds=None)).budget == Budget(tokens=107, calls=3, seconds=None)

