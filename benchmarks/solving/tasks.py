@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, zip_longest
 
 from memento_memory.case import Task
 from memento_memory.plan import Plan, Subtask
@@ -78,15 +77,16 @@ def to_remember() -> list[Chore]:
 
 
 def to_solve(most: int | None = None) -> list[Chore]:
-    """Those to be solved, four of each kind, kinds by turns; no name and no value of the others occurs in them."""
+    """Those to be solved, four of each kind, kinds by turns; their names and values are not those of the others."""
     return list(_by_turns())[:most]
 
 
 def _by_turns() -> Iterator[Chore]:
-    rounds = zip_longest(*(kind.chores()[_SHOWN:] for kind in _KINDS))
-    # A wording that the bank knows and one that it does not, by turns, so that a few tasks are of both sorts.
-    first, second, third, fourth = rounds
-    return chain(first, third, second, fourth)
+    """Two rounds in words that the bank knows and two in others, mixed so that a few tasks are of both sorts."""
+    for turn in range(4):
+        for place, kind in enumerate(_KINDS):
+            known, other = kind.chores()[_SHOWN : _SHOWN + 2], kind.chores()[_SHOWN + 2 :]
+            yield ((known, other)[(turn + place) % 2])[turn // 2]
 
 
 _KINDS = (

@@ -32,7 +32,7 @@ from memento_server.settings import Settings
 from memento_server.tool_caller import relayed_tools
 
 CYCLES = 2
-OPTIONS = SolveOptions(max_cycles=CYCLES, budget=Budget(tokens=8_000, seconds=1_800.0, calls=20))
+CALLS = 20
 _LOADING_S = 120.0
 
 
@@ -69,18 +69,20 @@ def remember(bank: Path, chores: Iterable[Chore]) -> None:
         opened.close()
 
 
-async def attempt(chore: Chore, crew: Crew, memory: Path | None, folder: Path) -> Attempt:
+async def attempt(chore: Chore, crew: Crew, memory: Path | None, folder: Path, *, tokens: int) -> Attempt:
     """Solve a task in an empty folder.
 
     Args:
         memory: a bank, of which a copy is used; None for an empty one.
         folder: where everything that is made goes.
+        tokens: that the models may read and write.
     """
+    options = SolveOptions(max_cycles=CYCLES, budget=Budget(tokens=tokens, calls=CALLS))
     bank, files = await anyio.to_thread.run_sync(_begun, chore, memory, folder)
     watched = _Watch(files, chore)
     async with at_work(bank, files) as (opened, tools):
         solved = await solve(
-            opened, chore.task, crew, tools, OPTIONS, checks=_checks(folder, chore), watch=watched.hear
+            opened, chore.task, crew, tools, options, checks=_checks(folder, chore), watch=watched.hear
         )
     right = not check.missing(files, chore.after)
     first = watched.first

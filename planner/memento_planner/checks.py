@@ -126,7 +126,7 @@ async def _by_command(checks: Checks, answer: str) -> Result | None:
         if status == 0:
             return None
         if status in _NOT_RUN:
-            return _unknown(f"the check could not be run: {said}")
+            return _unknown(f"the check could not be run (exit status {status}): {said}".rstrip(": "))
         return _failed(f"the check exited with {status}: {said}")
     return _unknown(f"the check did not end within {checks.seconds:g} s")
 

@@ -14,7 +14,7 @@ from memento_memory.case import Episode, Evidence, Outcome, Result, Task
 from memento_memory.plan import Subtask
 from memento_planner.advice import Advice, advice_for, note_shown
 from memento_planner.condense import Results
-from memento_planner.events import Planned, SubtaskEnded, SubtaskStarted, Watch, Wrote
+from memento_planner.events import Planned, Planning, SubtaskEnded, SubtaskStarted, Watch, Wrote
 from memento_planner.executor import carry_out
 from memento_planner.journal import Journal
 from memento_planner.limits import Limits
@@ -67,6 +67,7 @@ async def plan_cycle(work: Work) -> Cycle:
     else:
         cycle = open_cycle
         episode, advice = await anyio.to_thread.run_sync(_reopened, work, cycle.plan_id)
+    work.watch(Planning(len(work.journal.state.cycles), work.planner.name))
     cycle, repairs = await _written(work, cycle, episode, advice, offered)
     assert cycle.plan is not None
     await anyio.to_thread.run_sync(runs.adopt, work.bank.database, cycle.plan_id, cycle.plan)

@@ -9,6 +9,14 @@ from memento_memory.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
+class Planning:
+    """A model has begun to write the plan of a cycle, which are counted from 1."""
+
+    cycle: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A plan is about to be carried out.
 
@@ -109,7 +117,18 @@ class Judged:
     why: str
 
 
-Event = Planned | SubtaskStarted | ToolCalled | ToolReturned | SubtaskEnded | Wrote | Spent | CycleFailed | Judged
+Event = (
+    Planning
+    | Planned
+    | SubtaskStarted
+    | ToolCalled
+    | ToolReturned
+    | SubtaskEnded
+    | Wrote
+    | Spent
+    | CycleFailed
+    | Judged
+)
 Watch = Callable[[Event], None]
 
 

@@ -52,7 +52,7 @@ def mended(raw: Any, tools: Sequence[str], *, field: str = "plan") -> tuple[Plan
     repairs: list[Repair] = []
     steps = _unique_ids(_steps(raw, field), repairs)
     steps = [_with_known_tool(step, tools, repairs) for step in steps]
-    steps = _acyclic(_without_unknown_needs(steps, repairs), repairs)
+    steps = _acyclic(_without_empty_needs(steps, repairs), repairs)
     plan = _without_repeats(parse_plan([_item(step) for step in steps], field=field), repairs)
     return _joined(plan, repairs), tuple(repairs)
 
@@ -143,14 +143,17 @@ def _misspelt(one: str, other: str) -> bool:
     return one[0] == other[0] and SequenceMatcher(None, one, other, autojunk=False).ratio() >= _LIKE_WORD
 
 
-def _without_unknown_needs(steps: list[_Step], repairs: list[Repair]) -> list[_Step]:
+def _without_empty_needs(steps: list[_Step], repairs: list[Repair]) -> list[_Step]:
+    """The steps without dependencies on themselves, of which nothing need be asked, and on steps that do not exist."""
     keys = {step.key for step in steps}
     known = []
     for step in steps:
         for need in (need for need in step.needs if need not in keys):
             said = f"step {shown(step.key, 40)} depends on step {shown(need, 40)}, which does not exist"
             repairs.append(Repair(said, f"{said}: dropped"))
-        known.append(replace(step, needs=tuple(need for need in step.needs if need in keys)))
+        if step.key in step.needs:
+            repairs.append(Repair("", f"step {shown(step.key, 40)} depends on itself: dropped"))
+        known.append(replace(step, needs=tuple(need for need in step.needs if need in keys and need != step.key)))
     return known
 
 
@@ -160,11 +163,11 @@ def _acyclic(steps: list[_Step], repairs: list[Repair]) -> list[_Step]:
     if not circle:
         return steps
     named = ", ".join(shown(step.key, 40) for step in steps if step.key in circle)
-    problem = f"steps {named} depend on each other, or on themselves, in a circle"
+    problem = f"steps {named} depend on each other in a circle"
     position = {step.key: i for i, step in enumerate(steps)}
     free = []
     for step in steps:
-        back = {n for n in step.needs if step.key in circle and n in circle and position[n] >= position[step.key]}
+        back = {n for n in step.needs if step.key in circle and n in circle and position[n] > position[step.key]}
         said = f"step {shown(step.key, 40)} depends in a circle on step"
         repairs.extend(Repair(problem, f"{said} {shown(need, 40)}: dropped") for need in step.needs if need in back)
         free.append(replace(step, needs=tuple(need for need in step.needs if need not in back)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -61,14 +63,17 @@ class Run:
         checks: Checks | None,
         watch: Watch,
         on_open: Callable[[str], None],
+        prices: Path | None = None,
     ) -> None:
-        self._purse = Purse(state.budget, price_of, before=state.spent)
+        self._purse = Purse(state.budget, partial(price_of, extra=prices), before=state.spent)
         for model in filter(None, (crew.planner, crew.executor, crew.judge)):
             self._purse.check_price(model.name)
         self.journal = Journal(bank.database, state, lambda: self._purse.spent)
         self._answering = Metered(crew.executor, self._purse, watch)
         self._judge = Metered(crew.judge, self._purse, watch) if crew.judge and not crew.judge.supports.small else None
         self._checks = checks
+        self._is_down = False  # whether a model could not be used, which would not answer either
+        self._answered = ""  # plan_id of the last cycle that has its answer
         self._bank = bank
         self._host = host
         self._work = Work(
@@ -103,6 +108,7 @@ class Run:
         except BudgetSpentError as error:
             why = error.what
         except ModelError as error:
+            self._is_down = True
             return Status.FAILED, str(error), Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, str(error))
         return Status.GAVE_UP, why, Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, f"gave up: no {why} left")
 
@@ -152,17 +158,19 @@ class Run:
         answer = synthesis.by_rule(state.task, plan, results)
         try:
             with anyio.move_on_after(self._purse.seconds_left()):
-                if not self._answering.supports.small:
+                if not (self._is_down or self._answering.supports.small):
                     answer = await synthesis.synthesise(self._answering, state.task, plan, results, on_text=self._wrote)
         except (BudgetSpentError, ModelError) as error:
             logger.warning("the answer is put together by rule: %s", error)
+        self._answered = state.cycles[-1].plan_id if state.cycles else ""
         await self.journal.write(replace(self.journal.state, answer=answer))
 
     def _wrote(self, text: str) -> None:
         self._work.watch(Wrote("synthesis", text))
 
     async def _finish(self, status: Status, why: str, verdict: Result) -> None:
-        if status is not Status.SOLVED:
+        cycles = self.journal.state.cycles
+        if not cycles or self._answered != cycles[-1].plan_id:
             await self._answer()
         state = self.journal.state
         retained = await self._retain(state.cycles[-1], verdict) if state.cycles else None

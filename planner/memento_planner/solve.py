@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio.to_thread
 
@@ -35,6 +36,7 @@ class SolveOptions:
         k: most cases to show for each.
         namespaces: where cases come from; they go to the first.
         host: who asked.
+        prices: a file of prices besides those that are known; see `models/prices.py`.
     """
 
     max_cycles: int = 3
@@ -43,6 +45,7 @@ class SolveOptions:
     k: int = 4
     namespaces: tuple[str, ...] = ("default",)
     host: str = "memento solve"
+    prices: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ async def solve(
             checks=checks,
             watch=watch,
             on_open=opened,
+            prices=options.prices,
         )
         try:
             return Solved.of(await run.to_the_end())

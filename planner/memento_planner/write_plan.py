@@ -19,7 +19,7 @@ from memento_planner.prompts import fence, load
 
 MAX_TOOLS_SHOWN = 40
 MAX_TOOLS_LISTED = 60  # beyond that the schema no longer lists their names
-CHARS_PER_TOKEN = 4
+CHARS_PER_TOKEN = 3  # plans as JSON are dense: 3.2 were measured
 _MAX_PROMPT = 24_000  # characters, however much a model can read
 _MAX_REPLY, _MIN_REPLY = 8_192, 512  # tokens; some models think on the same account
 _STEP_CHARS = (600, 240, 100)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
@@ -146,7 +145,7 @@ def build(settings: Settings) -> MementoServer:
         lifespan=lifespan,
         cache_hints={"tools/list": CacheHint(60_000, "public")},
         subscriptions=bus,
-        extensions=_extensions(solving),
+        extensions=_extensions(settings, solving),
     )
     tools.register(server, memory, relaying)
     if solving:
@@ -177,8 +176,8 @@ def _solving(settings: Settings, memory: Memory, relaying: Relaying | None) -> S
     return SolveTool(memory, relaying, settings.models)
 
 
-def _extensions(solving: SolveTool | None) -> list[Extension]:
-    if solving is None or os.environ.get("MEMENTO_TASKS", "off").lower() != "on":
+def _extensions(settings: Settings, solving: SolveTool | None) -> list[Extension]:
+    if solving is None or not settings.tasks:
         return []
     from memento_server.tasks_extension import Tasks
 

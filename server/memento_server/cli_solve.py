@@ -75,7 +75,13 @@ def solve(
     state = check_task(sys.stdin.read() if task == "-" else task, context) if task else None
     found = Settings.of(bank=bank, namespace=namespace, model=model)
     settings = dataclasses.replace(found, tools=tools_file(tools))
-    options = SolveOptions(max_cycles=max_cycles, budget=parse_budget(budget), k=k, namespaces=(settings.namespace,))
+    options = SolveOptions(
+        max_cycles=max_cycles,
+        budget=parse_budget(budget),
+        k=k,
+        namespaces=(settings.namespace,),
+        prices=settings.prices,
+    )
     checks = _checks(check, check_answer, check_schema)
     with solve_view.SolveView(console.stderr()) as view:
         result = anyio.run(_solved, settings, state, options, checks, resume, view)

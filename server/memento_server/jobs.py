@@ -184,6 +184,8 @@ class Jobs:
 def words(event: events.Event) -> str:
     """What happened, in a few words."""
     match event:
+        case events.Planning(cycle=cycle, model=model):
+            said = f"cycle {cycle}: {model} writes the plan"
         case events.Planned(cycle=cycle, plan=plan, source=source):
             said = f"cycle {cycle}: a plan of {len(plan.subtasks)} steps by {source}"
         case events.SubtaskStarted(subtask=subtask, description=description):

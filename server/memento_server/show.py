@@ -15,6 +15,7 @@ from memento_memory.store.stats import Stats
 from memento_memory.text import shown
 from memento_planner.brief import HELD_OUT, is_held_out, why
 from memento_planner.planner import Planned
+from memento_server.render import lesson_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +39,10 @@ def planned(console: Console, result: Planned) -> None:
             console.print(f"  replaced: {escape(shown(old, 80))} → [cyan]{escape(shown(new, 80))}[/cyan]")
         if draft.unplaced:
             console.print(f"  found no place: {escape(shown(', '.join(draft.unplaced), 200))}", style="yellow")
+    for entry in result.advice.lessons:
+        console.print(f"Lesson: {escape(shown(lesson_line(entry), 500))}", style="cyan")
+    for passage in result.advice.passages:
+        console.print(f"Note {escape(shown(passage.heading, 120))}: {escape(shown(passage.text, 300))}", style="dim")
     console.print(f"plan_id: {result.episode.plan_id}", style="dim")
 
 

@@ -88,7 +88,7 @@ class SolveView:
                 self._writer = role
             case events.Spent():
                 self._spent = spending(event.tokens, event.dollars, event.seconds, event.calls)
-            case events.CycleFailed() | events.Judged():
+            case events.Planning() | events.CycleFailed() | events.Judged():
                 self._log.append(escape(words(event)))
 
     def _picture(self) -> Group:

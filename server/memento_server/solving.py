@@ -94,6 +94,7 @@ class Solver:
                 budget=parse_budget(budget),
                 namespaces=(self._memory.settings.namespace,),
                 host=host,
+                prices=self._memory.settings.prices,
             ),
             parse_check(check),
             resume,

@@ -80,6 +80,8 @@ def test_a_model_that_fails_for_ever_ends_a_run_soon_and_truthfully(
     assert why in told["why"]
     assert told["answer"]
     assert_kept(desk, told)
+    if outcome == "unknown":
+        assert_goes_on(desk, told["plan_id"], ())
 
 
 def test_a_model_that_breaks_off_once_is_asked_again(desk: Desk) -> None:
@@ -217,8 +219,7 @@ def test_whoever_cannot_wait_interrupts_three_times(desk: Desk) -> None:
 @contextmanager
 def staying(desk: Desk) -> Iterator[Begun]:
     """A run that has to wait for the end of a server when it ends."""
-    pids = desk.path / "pids"
-    desk.with_notes(stubborn=backend("stubborn.py", pids))
+    desk.with_notes(stubborn=backend("stubborn.py", desk.path / "pids"))
     with WireServer([SILENCE]).running() as model, desk.begin(model, TASK, "--json") as begun:
         begun.until_asked(model, 1)
         yield begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,12 +67,11 @@ def with_tasks(
     declared: bool = True,
 ) -> None:
     """Use a server that has the extension and asks the host's model only through it."""
-    patch.setenv("MEMENTO_TASKS", "on")
     patch.setattr(solve_tool, "PATIENCE_S", 0.0)
     patch.setattr(solve_tool, "MOST_ROUNDS", 0)
 
     async def run() -> None:
-        server = build(settings(tmp_path, {"sdk": entry("sdk.py")}, patch, models=HOST))
+        server = build(replace(settings(tmp_path, {"sdk": entry("sdk.py")}, patch, models=HOST), tasks=True))
         sampling = SamplingCapability(tools=SamplingToolsCapability())
         extensions = [advertise(IDENTIFIER)] if declared else []
         with anyio.fail_after(PATIENCE_S):

@@ -69,6 +69,13 @@ def test_unknown_dependencies_are_dropped() -> None:
     assert done(*steps) == ["step 1 depends on step 7, which does not exist: dropped"]
 
 
+def test_a_step_that_depends_on_itself_is_freed_without_asking() -> None:
+    plan, repairs = mended({"plan": [step(1, "a", 1), step(2, "b", 1, 2)]}, TOOLS)
+    assert [s.depends_on for s in plan.subtasks] == [(), (1,)]
+    assert [repair.done for repair in repairs][0] == "step 1 depends on itself: dropped"
+    assert refusal(repairs) is None
+
+
 def test_a_circle_is_opened_at_the_dependency_that_leads_back() -> None:
     steps = [step(1, "a", 2), step(2, "b", 1), step(3, "c", 2)]
     assert [s.depends_on for s in plan_of(*steps).subtasks] == [(), (1,), (2,)]
@@ -119,7 +126,9 @@ def test_only_what_the_model_should_set_right_is_sent_back() -> None:
     _, repeats = mended({"plan": [step(1, "a"), step(2, "a")]}, TOOLS)
     assert repeats
     assert refusal(repeats) is None
-    _, repairs = mended({"plan": [step(1, "a", 1, 5, tool="x"), step(2, "b", 2)]}, TOOLS)
+    _, repairs = mended(
+        {"plan": [step(1, "a", 3, 5, tool="x"), step(2, "b", 1), step(3, "c", 2, 4), step(4, "d", 3)]}, TOOLS
+    )
     said = str(refusal(repairs))
     assert "names the tool x" in said
     assert "step 5, which does not exist" in said

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 
-from memento_memory import runs
 from memento_memory.case import Evidence, Outcome, Task
 from memento_memory.errors import InputError, NotFoundError
 from memento_planner import run_state
@@ -156,49 +154,6 @@ def test_a_budget_that_runs_out_is_said_with_an_answer_and_no_blame(shop: Worksh
         assert shop.bank.episode(solved.plan_id).result is not None
 
 
-def test_a_run_that_gave_up_goes_on_with_another_budget(shop: Workshop) -> None:
-    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "it says milk", "It says milk."])
-    first = shop.solve(budget=Budget(calls=1))
-    assert first.status is Status.GAVE_UP
-    shop.script(planner=["never asked"], executor=[READS, "it says milk", "It says milk."])
-    second = shop.solve(None, resume=first.plan_id, budget=Budget(calls=1))
-    assert (second.status, second.plan_id, second.calls) == (Status.SOLVED, first.plan_id, 2)
-    assert not shop.planner.asked
-
-
-def test_a_cancelled_run_keeps_what_was_done_and_goes_on_from_there(shop: Workshop) -> None:
-    async def cut_short() -> None:
-        with anyio.CancelScope() as scope:
-
-            def watch(event: object) -> None:
-                if isinstance(event, SubtaskEnded):
-                    scope.cancel()
-
-            await shop.solving(watch=watch)
-
-    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it"])
-    anyio.run(cut_short)
-    plan_id = shop.opened[0]
-    state = run_state.load(shop.bank.database, plan_id)
-    assert (state.status, list(state.cycles[0].results)) == (Status.CANCELLED, [1])
-    result = shop.bank.episode(plan_id).result
-    assert result is not None
-    assert result.outcome is Outcome.UNKNOWN
-    shop.script(planner=["never asked"], executor=[READS, "it says milk", "It says milk."])
-    solved = shop.solve(None, resume=plan_id)
-    assert (solved.status, solved.answer, solved.outcome) == (Status.SOLVED, "It says milk.", "success")
-
-
-def test_a_resumed_run_is_held_to_the_check_it_began_with(shop: Workshop) -> None:
-    shop.script(planner=[a_plan(WRITE, "Think")], executor=[WRITES, "wrote it", "41"])
-    first = shop.solve(budget=Budget(tokens=300), checks=Checks(answer="42", command="touch never"))
-    assert first.status is Status.GAVE_UP
-    assert "touch" not in str(runs.load(shop.bank.database, first.plan_id))
-    shop.script(planner=[a_plan("Count")], executor=[WRITES, "wrote it", "thought", "41", "counted", "42"])
-    second = shop.solve(None, resume=first.plan_id)
-    assert (second.status, second.answer, second.evidence, second.cycles) == (Status.SOLVED, "42", "test_passed", 2)
-
-
 def test_a_small_model_neither_judges_nor_rewords_the_answer(shop: Workshop) -> None:
     shop.script(planner=[a_plan(READ)], executor=['{"path": "list.txt"}'], judge=["never asked"])
     (shop.folder / "list.txt").write_text("eggs")
@@ -209,14 +164,6 @@ def test_a_small_model_neither_judges_nor_rewords_the_answer(shop: Workshop) -> 
     assert (solved.answer, solved.evidence) == ("eggs", "self_report")
     assert not shop.judge.asked
     assert len(shop.executor.asked) == 1
-
-
-def test_a_run_that_is_over_is_told_again_and_not_done_again(shop: Workshop) -> None:
-    shop.script(planner=[a_plan(WRITE)], executor=[WRITES, "wrote it", "done"])
-    solved = shop.solve()
-    shop.script(planner=["never asked"], executor=["never asked"])
-    assert shop.solve(None, resume=solved.plan_id) == solved
-    assert not shop.executor.asked
 
 
 def test_a_planner_without_a_plan_gives_way_to_the_draft(shop: Workshop) -> None:
@@ -257,28 +204,6 @@ def test_a_tool_server_that_is_down_says_nothing_about_the_plan(shop: Workshop) 
     solved = shop.solve(cycles=1)
     assert solved.outcome == "unknown"
     assert [e.is_error for e in shop.heard if isinstance(e, ToolReturned)] == [True]
-
-
-def test_everything_is_written_down_as_soon_as_it_happened(shop: Workshop) -> None:
-    seen: list[tuple[str, int]] = []
-
-    def watch(event: object) -> None:
-        if isinstance(event, SubtaskEnded):
-            found = runs.load(shop.bank.database, shop.opened[0])
-            assert found is not None
-            seen.append((found.status, len(found.state["cycles"][0]["results"])))
-
-    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "milk", "milk"])
-    shop.solve(watch=watch)
-    assert seen == [("running", 1), ("running", 2)]
-
-
-def test_independent_steps_all_arrive_in_the_journal(shop: Workshop) -> None:
-    free = '{"plan": [%s]}' % ", ".join(f'{{"id": {i}, "description": "Think {i}"}}' for i in range(1, 9))
-    shop.script(planner=[free], executor=["thought"])
-    solved = shop.solve()
-    state = run_state.load(shop.bank.database, solved.plan_id)
-    assert sorted(state.cycles[0].results) == list(range(1, 9))
 
 
 def test_an_answer_costs_no_more_than_what_was_left_for_it(shop: Workshop) -> None:

@@ -84,7 +84,11 @@ def test_the_first_task_of_the_planning_page_is_solved_as_written(tmp_path: Path
     places = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "STATE")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-ec", script], cwd=tmp_path, env={**os.environ, **places, "PATH": path}, capture_output=True, text=True
+        ["bash", "-ec", script],
+        cwd=tmp_path,
+        env={**os.environ, **places, "PATH": path},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "notes" / "monday.txt").read_text(encoding="utf-8") == "call the plumber"
@@ -96,7 +100,7 @@ def test_every_setting_for_models_is_on_the_planning_page() -> None:
         (ROOT / file).read_text(encoding="utf-8")
         for file in ("server/memento_server/settings.py", "planner/memento_planner/models/create.py")
     )
-    read = {name for name in re.findall(r"\b(?:MEMENTO|ANTHROPIC|OPENAI)_[A-Z_]*[A-Z]\b", source)}
+    read = set(re.findall(r"\b(?:MEMENTO|ANTHROPIC|OPENAI)_[A-Z_]*[A-Z]\b", source))
     of_models = {name for name in read if name.endswith(("_MODEL", "_KEY")) and "EMBEDDING" not in name}
     assert len(of_models) >= 6
     assert {name for name in of_models if f"`{name}`" not in PLANNING} == set()

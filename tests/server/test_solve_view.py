@@ -123,7 +123,8 @@ def test_the_picture_is_gone_too_when_watching_breaks_off() -> None:
             view.watch(PLANNED)
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        breaks_off()
     assert out.getvalue().rpartition(CURSOR_AGAIN)[2].count(ERASED) == 3
 
 
