@@ -23,7 +23,7 @@ CHARS_PER_TOKEN = 3  # plans as JSON are dense: 3.2 were measured
 _MAX_PROMPT = 24_000  # characters, however much a model can read
 _MAX_REPLY, _MIN_REPLY = 8_192, 512  # tokens; some models think on the same account
 _STEP_CHARS = (600, 240, 100)
-_MAX_TASK_SHOWN, _MAX_REASON = 600, 400
+_MAX_TASK_SHOWN, _MAX_REASON, _MAX_DRAFT = 600, 400, 6_000
 _MAX_TOOL_TEXT, _MAX_LESSON, _MAX_NOTE, _MAX_SO_FAR = 100, 300, 1_500, 3_000
 
 
@@ -231,7 +231,7 @@ def _draft(draft: Draft | None, task: Task) -> str:
     if draft is None or draft.plan is None:
         return ""
     missing = f"\nIt does not cover: {', '.join(draft.unplaced)}" if draft.unplaced else ""
-    said = f"{_task(task, _MAX_TASK_SHOWN)}\nPlan: {_plan(draft.plan, _MAX_PROMPT)}{missing}"
+    said = f"{_task(task, _MAX_TASK_SHOWN)}\nPlan: {_plan(draft.plan, _MAX_DRAFT)}{missing}"
     return f"The plan that worked, adapted to the new task by rule; check it:\n{fence('draft', said)}"
 
 

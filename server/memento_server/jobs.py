@@ -187,7 +187,7 @@ def words(event: events.Event) -> str:
         case events.Planning(cycle=cycle, model=model):
             said = f"cycle {cycle}: {model} writes the plan"
         case events.Planned(cycle=cycle, plan=plan, source=source):
-            said = f"cycle {cycle}: a plan of {len(plan.subtasks)} steps by {source}"
+            said = f"cycle {cycle}: a plan of {_counted(len(plan.subtasks))} by {source}"
         case events.SubtaskStarted(subtask=subtask, description=description):
             said = f"step {subtask}: {description}"
         case events.ToolCalled(subtask=subtask, tool=tool):
@@ -205,3 +205,7 @@ def words(event: events.Event) -> str:
         case events.Spent(tokens=tokens, calls=calls):
             said = f"{tokens} tokens and {calls} calls so far"
     return shown(said, _LONGEST_WORD)
+
+
+def _counted(steps: int) -> str:
+    return f"{steps} step{'' if steps == 1 else 's'}"

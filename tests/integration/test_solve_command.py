@@ -35,6 +35,7 @@ from planner.wire_server import Answer, WireServer
 WORKS = [PLAN, *FIRST_STEP, *SECOND_STEP, *THE_END]
 ANSWERS = [a_plan(("Think", "")), said("It is 42."), said("42")]
 PLAIN = """\
+cycle 1: openai:scripted@HOST writes the plan
 cycle 1: a plan of 2 steps by openai:scripted@HOST
   1. Write milk to list.txt
   2. Read list.txt

@@ -72,7 +72,7 @@ def test_unknown_dependencies_are_dropped() -> None:
 def test_a_step_that_depends_on_itself_is_freed_without_asking() -> None:
     plan, repairs = mended({"plan": [step(1, "a", 1), step(2, "b", 1, 2)]}, TOOLS)
     assert [s.depends_on for s in plan.subtasks] == [(), (1,)]
-    assert [repair.done for repair in repairs][0] == "step 1 depends on itself: dropped"
+    assert repairs[0].done == "step 1 depends on itself: dropped"
     assert refusal(repairs) is None
 
 

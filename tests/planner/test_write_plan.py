@@ -84,9 +84,8 @@ def test_what_is_not_known_is_not_spoken_of() -> None:
 
 def test_lessons_notes_and_what_was_tried_are_told() -> None:
     failed = parse_plan("Shout it")
-    text = prompt(
-        asked(lessons=("Check first.",), notes=(("Names", "All are lower case"),), so_far="It", failed=(failed,))
-    )
+    notes = (("Names", "All are lower case"),)
+    text = prompt(asked(lessons=("Check first.",), notes=notes, so_far="It was loud", failed=(failed,)))
     for said in ("- Check first.", "Names\nAll are lower case", "Shout it", "It was loud"):
         assert said in text
 
@@ -104,7 +103,8 @@ def test_everything_retrieved_stands_inside_a_fence_it_cannot_close() -> None:
         failed=(parse_plan([evil]),),
     )
     text = prompt(about)
-    outside, marks = [], []
+    outside: list[str] = []
+    marks: list[str] = []
     for line in text.splitlines():
         if marks and line == f"</{marks[-1]}>":
             marks.pop()
