@@ -134,13 +134,14 @@ def record(
     as_json: AsJson = False,
 ) -> None:
     """Record how a plan went, as record_outcome does."""
+    from memento_planner import feedback
     from memento_server import console, render
     from memento_server.session import open_bank
 
     settings = settings_of(bank, namespace)
     report = _report(outcome, plan_id, task, context, plan, reward, evidence, notes, used, tag, settings.namespace)
     with open_bank(settings, with_model=True) as opened:
-        retained = opened.retain(report)
+        retained = feedback.record(opened, report)
     result = render.outcome_result(retained)
     if as_json:
         console.write_json(result.structured_content)

@@ -131,9 +131,11 @@ def _publish_record(server: MCPServer[Memory], memory: Memory, relaying: Relayin
         )
 
         def work() -> CallToolResult:
+            from memento_planner import feedback  # brings NumPy
+
             if relaying:
                 relaying.traces.flush()
-            return render.outcome_result(memory.bank().retain(report))
+            return render.outcome_result(feedback.record(memory.bank(), report))
 
         result = await anyio.to_thread.run_sync(work)
         if relaying:
