@@ -10,6 +10,8 @@ from benchmarks.learning.bootstrap import Floats, Interval, over_groups, over_ta
 from benchmarks.learning.report import Cell, Report, interval
 from benchmarks.solving.workshop import Attempt
 
+from memento_planner.run_state import Status
+
 _SUCCESS = "right in the end (at most 2 plans)"
 _WORDED = {True: "worded like a task in the bank", False: "worded otherwise"}
 _MEASURES: dict[str, Callable[[Attempt], float]] = {
@@ -17,6 +19,7 @@ _MEASURES: dict[str, Callable[[Attempt], float]] = {
     _SUCCESS: lambda one: one.right,
     "the first plan is the model's own, and could be used": lambda one: one.planned,
     "the same without a repair": lambda one: one.sound,
+    "the budget ran out": lambda one: one.solved.status is Status.GAVE_UP,
     "plans": lambda one: one.solved.cycles,
     "tokens": lambda one: one.solved.tokens,
     "tool calls": lambda one: one.solved.calls,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from memento_memory.decision import Decision
 
 _ENVIRONMENT_CHARS = 120
+KNOWN_SO_FAR = "\n\n— Known so far —\n"
+"""Stands in the text of a task that is being worked on, before what is known of it."""
 
 
 class Outcome(StrEnum):
@@ -75,6 +77,11 @@ class Task:
         """
         lead = self.context.strip().split("\n", 1)[0][:_ENVIRONMENT_CHARS].strip()
         return f"{lead}: {self.text}" if lead else self.text
+
+    @property
+    def bare(self) -> Task:
+        """The task as it was at first, without what was known of it later."""
+        return Task(self.text.split(KNOWN_SO_FAR, 1)[0], self.context)
 
     def is_same_as(self, other: Task) -> bool:
         """Whether both ask for the same thing in the same environment, up to case, white space and end marks."""

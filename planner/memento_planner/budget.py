@@ -10,11 +10,14 @@ from typing import Any
 
 from memento_memory.errors import InputError, MementoError
 from memento_planner.events import Spent
-from memento_planner.models.chat import ChatModel, OnText, Reply, Request, Supports, ToolSpec
+from memento_planner.models.chat import ChatModel, OnText, Reply, Request, Supports, ToolSpec, Usage
 from memento_planner.models.prices import Price
+from memento_planner.models.writable import whole, writable
 from memento_planner.tools import CallResult, ToolCaller
 
 _LEAST_REPLY = 64  # tokens; a reply cut shorter than this says nothing
+_LISTED_S = 15.0
+_CHARS_PER_TOKEN = 4  # about that many, where nobody counts
 _PART = re.compile(r"\s*(\w+)\s*=\s*([\d.]+)\s*")
 _FORM = "give parts like tokens=50000, dollars=0.5, seconds=600, calls=40"
 
@@ -215,7 +218,7 @@ class Metered:
         left = self._purse.check(self.name, keep=self._keep)
         if left is not None and left < request.max_tokens:
             request = replace(request, max_tokens=left)
-        reply = await self._model.complete(request, on_text)
+        reply = _counted(request, writable(await self._model.complete(request, on_text)))
         self._purse.charge(self.name, reply)
         self._on_spent(self._purse.spent)
         return reply
@@ -231,10 +234,15 @@ class MeteredTools:
     def __init__(self, tools: ToolCaller, purse: Purse) -> None:
         self._tools = tools
         self._purse = purse
+        self._listed: tuple[ToolSpec, ...] = ()
+        self._listed_at = -_LISTED_S
 
     async def tools(self) -> tuple[ToolSpec, ...]:
-        """All tools at hand."""
-        return await self._tools.tools()
+        """All tools at hand, asked for anew every now and then only."""
+        now = time.monotonic()
+        if now - self._listed_at >= _LISTED_S:
+            self._listed, self._listed_at = await self._tools.tools(), now
+        return self._listed
 
     async def find(self, query: str, k: int) -> tuple[ToolSpec, ...]:
         """At most k tools that fit, best first."""
@@ -247,4 +255,14 @@ class MeteredTools:
             BudgetSpentError: if no call is left.
         """
         self._purse.count_call()
-        return await self._tools.call(name, arguments, plan_id=plan_id, subtask=subtask)
+        result = await self._tools.call(name, arguments, plan_id=plan_id, subtask=subtask)
+        return replace(result, text=whole(result.text))
+
+
+def _counted(request: Request, reply: Reply) -> Reply:
+    """A reply with its tokens, estimated where the endpoint does not count them: else no budget would ever end."""
+    if reply.usage.total:
+        return reply
+    asked = len(request.system) + sum(len(m.text) + sum(len(use.raw) for use in m.tool_uses) for m in request.messages)
+    written = len(reply.text) + sum(len(use.raw) for use in reply.tool_uses)
+    return replace(reply, usage=Usage(asked // _CHARS_PER_TOKEN + 1, written // _CHARS_PER_TOKEN + 1))

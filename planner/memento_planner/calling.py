@@ -158,7 +158,8 @@ class Calling:
         self._results.keep(call, result.text)
         text = self._results.condensed(call, self._chars, query=self._subtask.description)
         reads = spec is not None and spec.read_only
-        made = CallMade(call, tool, dict(arguments), result.is_error, result.infrastructure, reads, text)
+        acts = spec is not None and spec.acts
+        made = CallMade(call, tool, dict(arguments), result.is_error, result.infrastructure, reads, text, acts)
         self.made.append(made)
         self._watch(ToolReturned(self._subtask.id, call, tool, result.is_error, shown(text, _WATCHED)))
         return made

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,15 @@ class Checks:
     seconds: float = 600.0
 
     @property
+    def form(self) -> str:
+        """What form the answer has to have, for who writes it; nothing of what it has to be."""
+        if self.schema is not None:
+            return f"The answer has to be JSON that follows this schema, and nothing else: {json.dumps(self.schema)}"
+        if self.answer is not None:
+            return "Reply with the bare answer and nothing else: a name, a number or a list, no sentence around it."
+        return ""
+
+    @property
     def harmless(self) -> Checks | None:
         """The same without the command; None where nothing is left."""
         left = replace(self, command="")
@@ -69,12 +78,15 @@ def parse_check(text: str) -> Checks | None:
     if match not in ("exact", "normalised") or (answer is None and schema is None):
         raise InputError("check", f"is of another form; {_FORMS}")
     if schema is not None:
-        check_schema(schema)
+        check_schema(schema, trusted=False)
     return Checks(schema=schema, answer=None if answer is None else str(answer), exact=match == "exact")
 
 
-def check_schema(schema: Any) -> None:
-    """Make sure that something is a JSON schema.
+def check_schema(schema: Any, *, trusted: bool = True) -> None:
+    """Make sure that something is a JSON schema that refers to nothing but itself.
+
+    Args:
+        trusted: whether it may hold patterns and references, of which some take for ever to follow.
 
     Raises:
         InputError: if it is none.
@@ -84,10 +96,27 @@ def check_schema(schema: Any) -> None:
 
     if not isinstance(schema, dict):
         raise InputError("check", f"the schema is no object; {_FORMS}")
+    for key, value in _pairs(schema):
+        if key in ("$ref", "$dynamicRef", "$recursiveRef") and not str(value).startswith("#/"):
+            raise InputError("check", f"the schema refers to {shown(str(value), 80)}; write everything into it")
+        keyword = isinstance(value, dict if key == "patternProperties" else str)
+        if key in ("pattern", "patternProperties", "$ref", "$dynamicRef") and keyword and not trusted:
+            raise InputError("check", f"the schema holds {key}, which is not taken from here; leave it out")
     try:
         validator_for(schema).check_schema(schema)
-    except SchemaError as error:
-        raise InputError("check", f"the schema is none ({shown(error.message, _MOST_SAID)})") from None
+    except (SchemaError, RecursionError) as error:
+        said = error.message if isinstance(error, SchemaError) else "it is nested too deeply"
+        raise InputError("check", f"the schema is none ({shown(said, _MOST_SAID)})") from None
+
+
+def _pairs(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value in a schema, however deep."""
+    left = [schema]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            yield from node.items()
+        left.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
 
 
 async def run_checks(checks: Checks, answer: str) -> Result:
@@ -109,12 +138,18 @@ def _by_schema(checks: Checks, answer: str) -> Result | None:
     if checks.schema is None:
         return None
     from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     try:
         value = lenient_json(answer)
     except ValueError as error:
         return _failed(str(error))
-    first = next(validator_for(checks.schema)(checks.schema).iter_errors(value), None)
+    validator = validator_for(checks.schema)(checks.schema, registry=Registry())  # one that fetches nothing
+    try:
+        first = next(validator.iter_errors(value), None)
+    except (Unresolvable, RecursionError) as error:
+        return _unknown(f"the schema cannot be followed ({shown(str(error), _MOST_SAID)})")
     return None if first is None else _failed(f"the answer does not follow the schema: {first.message}")
 
 
@@ -133,21 +168,20 @@ async def _by_command(checks: Checks, answer: str) -> Result | None:
 
 async def _run(command: str, answer: str) -> tuple[int, str]:
     """Exit status of a command and the end of what it said; cancelling ends it with all it started."""
-    with tempfile.TemporaryFile() as given:  # a command need not read the answer, which a pipe would mind
+    # Files instead of pipes: a command need not read the answer, and what it leaves running may keep its output open.
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
         given.write(answer.encode(errors="replace"))
         given.seek(0)
         async with await anyio.open_process(
-            command, stdin=given, stderr=subprocess.STDOUT, start_new_session=True
+            command, stdin=given, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         ) as process:
-            assert process.stdout is not None
-            said = b""
             try:
-                async for piece in process.stdout:
-                    said = (said + piece)[-_MOST_READ:]
                 status = await process.wait()
             except BaseException:
                 _end(process.pid)
                 raise
+        out.seek(max(0, out.seek(0, os.SEEK_END) - _MOST_READ))
+        said = out.read()
     return status, shown(said.decode(errors="replace").strip(), _MOST_SAID)
 
 

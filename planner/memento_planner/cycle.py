@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from memento_memory import runs
 from memento_memory.bank import CaseBank
-from memento_memory.case import Episode, Evidence, Outcome, Result, Task
+from memento_memory.case import Episode, Evidence, Outcome, Result, Slate, Task
 from memento_memory.plan import Subtask
 from memento_planner.advice import Advice, advice_for, note_shown
 from memento_planner.condense import Results
@@ -27,8 +27,8 @@ from memento_planner.schedule import run_plan
 from memento_planner.tools import ToolCaller
 from memento_planner.write_plan import Asked, write_plan
 
+_SO_FAR_CHARS = 600  # of each step and its result that the next plan is told of
 _OFFERED = 40  # tools a planner is told of
-_HOST = "memento solve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Work:
     watch: Watch
     results: Results
     on_open: Callable[[str], None]
+    host: str = ""
 
 
 async def plan_cycle(work: Work) -> Cycle:
@@ -53,7 +54,6 @@ async def plan_cycle(work: Work) -> Cycle:
         ModelError: if the planner gives no plan and no draft can take its place.
     """
     state = work.journal.state
-    offered = await _offered(work, state.task)
     open_cycle = state.cycles[-1] if state.cycles and not state.cycles[-1].failure else None
     if open_cycle is None:
         names = frozenset(spec.name for spec in await work.tools.tools()) or None
@@ -67,6 +67,7 @@ async def plan_cycle(work: Work) -> Cycle:
     else:
         cycle = open_cycle
         episode, advice = await anyio.to_thread.run_sync(_reopened, work, cycle.plan_id)
+    offered = await _offered(work, state.task, episode.slate)
     work.watch(Planning(len(work.journal.state.cycles), work.planner.name))
     cycle, repairs = await _written(work, cycle, episode, advice, offered)
     assert cycle.plan is not None
@@ -78,9 +79,15 @@ async def plan_cycle(work: Work) -> Cycle:
     return cycle
 
 
-async def _offered(work: Work, task: Task) -> tuple[ToolSpec, ...]:
+async def _offered(work: Work, task: Task, slate: Slate) -> tuple[ToolSpec, ...]:
+    """All tools, or where they are many those that the cases used and those that fit the task."""
     specs = await work.tools.tools()
-    return specs if len(specs) <= _OFFERED else await work.tools.find(task.text, _OFFERED)
+    if len(specs) <= _OFFERED:
+        return specs
+    used = {step.tool for entry in slate.shown for step in entry.case.plan.subtasks}
+    first = [spec for spec in specs if spec.name in used][:_OFFERED]
+    found = await work.tools.find(task.text, _OFFERED)
+    return tuple({spec.name: spec for spec in (*first, *found)}.values())[:_OFFERED]
 
 
 def _opened(work: Work, tools: frozenset[str] | None) -> tuple[Episode, Advice]:
@@ -95,7 +102,7 @@ def _opened(work: Work, tools: frozenset[str] | None) -> tuple[Episode, Advice]:
         slate,
         draft.plan if draft else None,
         namespace=state.namespaces[0],
-        host=_HOST,
+        host=work.host,
         model=work.planner.name,
         previous=previous,
     )
@@ -124,7 +131,7 @@ async def _written(
         tools=offered,
         lessons=tuple(shown.lesson.text for shown in advice.lessons),
         notes=tuple((passage.heading, passage.text) for passage in advice.passages),
-        so_far=state.progress(),
+        so_far=state.progress(_SO_FAR_CHARS, results=True),
         failed=failed,
     )
     try:
@@ -143,7 +150,7 @@ async def run_cycle(work: Work, cycle: Cycle) -> tuple[Cycle, Result | None]:
         The cycle as it is now, and what failed: None where every step worked.
     """
     assert cycle.plan is not None
-    task = work.journal.state.task
+    task, earlier = work.journal.state.task, work.journal.state.earlier()
 
     async def one(step: Subtask, memory: SubtaskMemory) -> SubtaskResult:
         work.watch(SubtaskStarted(step.id, step.description))
@@ -151,7 +158,7 @@ async def run_cycle(work: Work, cycle: Cycle) -> tuple[Cycle, Result | None]:
             work.executor,
             work.tools,
             step,
-            memory,
+            replace(memory, earlier=earlier),
             task=task,
             plan_id=cycle.plan_id,
             limits=work.limits,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import platformdirs
 from filelock import FileLock, Timeout
 
 from memento_memory.errors import InputError
@@ -24,15 +25,20 @@ def held(database: Database, plan_id: str) -> FileLock:
     Raises:
         InputError: if another one is at work on it.
     """
-    folder = platformdirs.user_cache_path("memento", appauthor=False) / "running"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(f"{database.path.resolve()}:{plan_id}".encode()).hexdigest()[:24]
-    lock = FileLock(folder / f"{name}.lock")
+    digest = hashlib.sha256(plan_id.encode()).hexdigest()[:12]
+    lock = FileLock(database.path.with_name(f"{database.path.name}.{digest}.lock"))
     try:
         lock.acquire(blocking=False)
     except Timeout:
         raise InputError("plan_id", f"another process is at work on {plan_id}; wait for it, or end it") from None
     return lock
+
+
+def let_go(lock: FileLock) -> None:
+    """Release a lock and leave no file behind."""
+    if os.name != "nt":  # where a file that is open cannot be removed
+        Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 class Journal:
@@ -72,5 +78,5 @@ class Journal:
     def release(self) -> None:
         """Let others work on the run."""
         if self._lock is not None:
-            self._lock.release()
+            let_go(self._lock)
             self._lock = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memento_memory.case import Evidence, Outcome, Result, Task
@@ -13,7 +13,7 @@ from memento_planner.checks import Checks, run_checks
 from memento_planner.models.chat import ChatModel, Message, OnText, Request, Role
 from memento_planner.models.errors import ModelError
 from memento_planner.models.structured import complete_json
-from memento_planner.progress import SubtaskResult
+from memento_planner.progress import Finished, SubtaskResult
 from memento_planner.prompts import fence, load
 
 _SCHEMA = {
@@ -37,12 +37,14 @@ async def judge(
     checks: Checks | None,
     model: ChatModel | None,
     *,
+    earlier: Sequence[Finished] = (),
     on_text: OnText | None = None,
 ) -> Result:
     """How a plan went whose every step is reported done.
 
     Args:
         checks: decide alone, where they are given and can be made.
+        earlier: what earlier plans of the run got done, for the model to know.
         model: judges where neither checks nor tools decide; its failure makes the outcome unknown.
     """
     if checks is not None:
@@ -53,7 +55,7 @@ async def judge(
     if model is None:
         return Result.graded(Outcome.SUCCESS, None, Evidence.SELF_REPORT, "every step was reported done")
     try:
-        return await _by_model(model, task, answer, plan, results, on_text)
+        return await _by_model(model, task, answer, plan, results, earlier, on_text)
     except ModelError as error:
         return Result(Outcome.UNKNOWN, None, Evidence.JUDGE, f"the judge could not judge: {error}")
 
@@ -61,7 +63,8 @@ async def judge(
 def from_effects(plan: Plan, results: Mapping[int, SubtaskResult]) -> Result | None:
     """Success where each of the plan's last steps had an effect that its tool confirmed; else None.
 
-    Tools that only read confirm nothing about what was concluded from what they read.
+    Tools that only read confirm nothing about what was concluded from what they read, and a tool that does not say
+    which of the two it does counts as one that reads.
     """
     needed = {need for step in plan.subtasks for need in step.depends_on}
     last = [results[step.id] for step in plan.subtasks if step.id not in needed and step.id in results]
@@ -72,7 +75,7 @@ def from_effects(plan: Plan, results: Mapping[int, SubtaskResult]) -> Result | N
 
 
 def _had_effect(result: SubtaskResult) -> bool:
-    return bool(result.calls) and not result.calls[-1].is_error and not result.calls[-1].read_only
+    return bool(result.calls) and not result.calls[-1].is_error and result.calls[-1].acts
 
 
 async def _by_model(
@@ -81,9 +84,11 @@ async def _by_model(
     answer: str,
     plan: Plan,
     results: Mapping[int, SubtaskResult],
+    earlier: Sequence[Finished],
     on_text: OnText | None,
 ) -> Result:
     told = [fence("task", f"{task.text}\n{task.context}".strip()), fence("answer", answer)]
+    told += [fence("earlier_step", f"{done.description}\n{done.text}", limit=_MOST_RESULT) for done in earlier]
     for step in plan.subtasks:
         if (result := results.get(step.id)) is not None:
             calls = "".join(f"\n{call.tool}: {call.text}" for call in result.calls)

@@ -9,7 +9,6 @@ from memento_memory.case import Case, Episode, Outcome, Slate, Task
 from memento_memory.plan import Plan
 from memento_planner.adapt import Draft, adapt
 from memento_planner.advice import Advice, advice_for, note_shown
-from memento_planner.state import without_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,9 @@ def plan_from_cases(
     """
     slate = bank.retrieve(task, k=k, namespaces=namespaces, tools=tools)
     before = bank.episode(previous).draft if previous else None
-    draft, source = draft_from(slate, without_progress(task), tried=before)
+    draft, source = draft_from(slate, task.bare, tried=before)
     plan = draft.plan if draft else None
-    advice = advice_for(bank, without_progress(task), slate, namespaces)
+    advice = advice_for(bank, task.bare, slate, namespaces)
     episode = bank.open_episode(task, slate, plan, namespace=namespaces[0], host=host, model=model, previous=previous)
     note_shown(bank, episode, advice)
     return Planned(episode, draft, source.id if source and plan else "", advice)

@@ -14,6 +14,7 @@ from memento_planner.prompts import fence
 
 _LINE = 160  # characters of a step this one does not build on
 _MOST_LINES = 20
+_MOST_EARLIER, _EARLIER_SHARE = 10, 2  # of earlier plans: steps, and what share of the room they get
 _LEAST = 200  # characters of a result this step builds on
 
 
@@ -33,6 +34,7 @@ class CallMade:
         call: its number in the run, from 1.
         infrastructure: whether it failed for a reason that says nothing about the plan.
         read_only: whether it changed nothing, as far as is known.
+        acts: whether its tool is known to change something.
         text: what came back, condensed.
     """
 
@@ -43,6 +45,7 @@ class CallMade:
     infrastructure: bool
     read_only: bool
     text: str
+    acts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class SubtaskMemory:
-    """The finished steps of a plan, in the plan's order."""
+    """The finished steps of a plan, in the plan's order.
+
+    Attributes:
+        earlier: what was done by earlier plans of the run, which did not work as a whole.
+    """
 
     finished: tuple[Finished, ...] = ()
+    earlier: tuple[Finished, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, ended: Mapping[int, SubtaskResult]) -> SubtaskMemory:
@@ -104,6 +112,11 @@ class SubtaskMemory:
             parts.append(
                 fence(f"result of step {step.id}", f"{shown(step.description, _LINE)}\n{text}", limit=2 * share)
             )
+        for step in self.earlier[-_MOST_EARLIER:]:
+            share = max(_LEAST, chars // _EARLIER_SHARE // len(self.earlier[-_MOST_EARLIER:]))
+            text = results.condensed_text(step.text, share, query=subtask.description)
+            said = f"{shown(step.description, _LINE)}\n{text}"
+            parts.append(fence("result of an earlier plan", said, limit=2 * share))
         if others:
             lines = "\n".join(_line(step) for step in others)
             parts.append(fence("other finished steps", lines, limit=len(lines)))

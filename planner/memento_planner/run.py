@@ -27,6 +27,7 @@ from memento_planner.limits import Limits
 from memento_planner.models.chat import ChatModel
 from memento_planner.models.errors import ModelError
 from memento_planner.models.prices import price_of
+from memento_planner.models.writable import whole
 from memento_planner.run_state import Cycle, RunState, Status
 from memento_planner.tools import ToolCaller
 
@@ -86,6 +87,7 @@ class Run:
             watch=watch,
             results=Results(first=state.calls + 1),
             on_open=on_open,
+            host=host,
         )
 
     async def to_the_end(self) -> RunState:
@@ -95,7 +97,11 @@ class Run:
             await self._finish(status, why, verdict)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._cancelled()
+                await self._cut_short(Status.CANCELLED, "cancelled")
+            raise
+        except Exception as error:
+            with anyio.CancelScope(shield=True):
+                await self._cut_short(Status.FAILED, whole(f"broke off: {error}"))
             raise
         return self.journal.state
 
@@ -148,7 +154,9 @@ class Run:
         state = self.journal.state
         cycle = state.cycles[-1]
         assert cycle.plan is not None
-        return await judge(state.task, state.answer, cycle.plan, cycle.results, self._checks, self._judge)
+        return await judge(
+            state.task, state.answer, cycle.plan, cycle.results, self._checks, self._judge, earlier=state.earlier()
+        )
 
     async def _answer(self) -> None:
         """Write the answer from the results; by rule where no model can, or a small one would only add errors."""
@@ -159,7 +167,11 @@ class Run:
         try:
             with anyio.move_on_after(self._purse.seconds_left()):
                 if not (self._is_down or self._answering.supports.small):
-                    answer = await synthesis.synthesise(self._answering, state.task, plan, results, on_text=self._wrote)
+                    answer = await synthesis.synthesise(
+                        *(self._answering, state.task, plan, results),
+                        form=self._checks.form if self._checks else "",
+                        on_text=self._wrote,
+                    )
         except (BudgetSpentError, ModelError) as error:
             logger.warning("the answer is put together by rule: %s", error)
         self._answered = state.cycles[-1].plan_id if state.cycles else ""
@@ -190,17 +202,21 @@ class Run:
             )
         )
 
-    async def _cancelled(self) -> None:
+    async def _cut_short(self, status: Status, why: str) -> None:
+        """Leave a run that can be gone on with, and says nothing about its plan."""
         state = self.journal.state
         if not state.cycles:
             return
-        await self._retain(state.cycles[-1], Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, "cancelled"))
+        await self._retain(state.cycles[-1], Result(Outcome.UNKNOWN, None, Evidence.SELF_REPORT, why))
         answer = synthesis.by_rule(state.task, state.cycles[-1].plan, _told(state))
-        why = f"cancelled; go on with --resume {state.plan_id}"
-        await self.journal.write(replace(self.journal.state, status=Status.CANCELLED, why=why, answer=answer))
+        told = f"{why}; go on with --resume {state.plan_id}"
+        await self.journal.write(
+            replace(self.journal.state, status=status, why=told, answer=answer, outcome=Outcome.UNKNOWN.value)
+        )
 
     async def _retain(self, cycle: Cycle, result: Result) -> Retained:
-        plan = cycle.executed() or cycle.plan
+        started = None if result.outcome is Outcome.UNKNOWN else cycle.executed()
+        plan = started or cycle.plan  # a torso is no plan to learn from
         report = Report(result, plan_id=cycle.plan_id, plan=plan, host=self._host, model=self._work.planner.name)
         return await anyio.to_thread.run_sync(self._bank.retain, report)
 

@@ -11,13 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from memento_memory import runs
 from memento_memory.case import Outcome, Task
-from memento_memory.errors import BankError, NotFoundError
+from memento_memory.errors import BankError, InputError, NotFoundError
 from memento_memory.plan import Plan, Subtask
 from memento_memory.store.database import Database
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import Spent
-from memento_planner.progress import SubtaskResult, SubtaskStatus
+from memento_planner.progress import Finished, SubtaskResult, SubtaskStatus
 from memento_planner.state import with_progress
 
 _LINE_CHARS = 160
@@ -77,6 +77,7 @@ class RunState:
 
     Attributes:
         checks: what the answer is held to, without its command: what a file says is not run.
+        needs_command: whether there was one, which has to be given again.
         cycles: the last one is the one at work.
         why: of the status, in words.
         outcome, evidence: what was recorded in the end, "" before.
@@ -89,6 +90,7 @@ class RunState:
     max_cycles: int
     budget: Budget
     checks: Checks | None = None
+    needs_command: bool = False
     spent: Spent = field(default_factory=lambda: Spent(0, 0.0, 0.0, 0))
     cycles: tuple[Cycle, ...] = ()
     status: Status = Status.RUNNING
@@ -107,6 +109,16 @@ class RunState:
     def is_over(self) -> bool:
         """Whether there is nothing to go on with; where only a model or a server was down, there is."""
         return self.status is Status.SOLVED or (self.status is Status.FAILED and self.outcome == Outcome.FAILURE)
+
+    def checks_with(self, given: Checks | None) -> Checks | None:
+        """What the answer is held to when the run goes on.
+
+        Raises:
+            InputError: if the command it was begun with is missing.
+        """
+        if self.needs_command and not (given and given.command):
+            raise InputError("check", f"{self.plan_id} was begun with a check command; give it again with --check")
+        return given or self.checks
 
     def resumed(self, budget: Budget) -> RunState:
         """The state to go on from: with what is done, and what did not work tried again.
@@ -149,20 +161,35 @@ class RunState:
                     steps.append(Subtask(len(steps) + 1, step.description, needs, step.tool))
         return Plan(tuple(steps)) if steps else None
 
-    def progress(self) -> str:
-        """What is known so far, in a few lines; "" in the first cycle. It is part of the state s_t."""
+    def progress(self, chars: int = _LINE_CHARS, *, results: bool = False) -> str:
+        """What is known so far, in a few lines; "" in the first cycle. It is part of the state s_t.
+
+        Args:
+            chars: of each step.
+            results: also say what came out of each, which a case must not keep: others will read it.
+        """
         lines: list[str] = []
         for cycle in self.cycles:
             for step in cycle.plan.subtasks if cycle.plan else ():
                 result = cycle.results.get(step.id)
                 if result is not None and result.status is SubtaskStatus.DONE:
-                    lines.append(f"done: {step.description[:_LINE_CHARS]}")
+                    came = f": {' '.join(result.text.split())[:chars]}" if results else ""
+                    lines.append(f"done: {step.description[:chars]}{came}")
                 elif result is not None:
-                    why = (result.why or result.text)[:_LINE_CHARS]
-                    lines.append(f"failed: {step.description[:_LINE_CHARS]} ({why})")
+                    why = (result.why or result.text)[:chars]
+                    lines.append(f"failed: {step.description[:chars]} ({why})")
             if cycle.failure:
-                lines.append(f"the plan did not work: {cycle.failure[:_LINE_CHARS]}")
+                lines.append(f"the plan did not work: {cycle.failure[:chars]}")
         return "\n".join(lines)
+
+    def earlier(self) -> tuple[Finished, ...]:
+        """What the plans before the last one got done."""
+        return tuple(
+            Finished(step.id, step.description, cycle.results[step.id].status, cycle.results[step.id].text)
+            for cycle in self.cycles[:-1]
+            for step in (cycle.plan.subtasks if cycle.plan else ())
+            if step.id in cycle.results and cycle.results[step.id].status is SubtaskStatus.DONE
+        )
 
     def state(self) -> Task:
         """The state s_t of the next cycle: the task, and what is known so far."""

@@ -20,7 +20,7 @@ from memento_planner import run_state
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import Watch, unwatched
-from memento_planner.journal import held
+from memento_planner.journal import held, let_go
 from memento_planner.limits import Limits
 from memento_planner.run import Crew, Run
 from memento_planner.run_state import RunState, Status
@@ -129,11 +129,18 @@ async def solve(
         if task is None:
             raise InputError("task", "is missing; say what is to be done")
         kept = checks.harmless if checks else None
-        new = RunState(task, options.namespaces, options.k, options.max_cycles, options.budget, kept)
+        new = RunState(
+            *(task, options.namespaces, options.k, options.max_cycles, options.budget, kept),
+            needs_command=bool(checks and checks.command),
+        )
         return await worked_on(new, checks)
-    with held(bank.database, resume):
+    lock = held(bank.database, resume)
+    try:
         state = await anyio.to_thread.run_sync(run_state.load, bank.database, resume)
         if state.is_over:
             return Solved.of(state)
+        checks = state.checks_with(checks)
         opened(resume)
-        return await worked_on(state.resumed(options.budget), checks or state.checks)
+        return await worked_on(state.resumed(options.budget), checks)
+    finally:
+        let_go(lock)

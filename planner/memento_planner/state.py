@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from memento_memory.case import Task
+from memento_memory.case import KNOWN_SO_FAR, Task
 
 MAX_PROGRESS_CHARS = 600
-_KNOWN = "\n\nKnown so far:\n"
 
 
 def with_progress(task: Task, progress: str) -> Task:
     """The task with what is known so far, of which the latest is kept where it is long."""
     known = progress.strip()[-MAX_PROGRESS_CHARS:].strip()
-    bare = without_progress(task)
-    return Task(f"{bare.text}{_KNOWN}{known}", task.context) if known else bare
-
-
-def without_progress(task: Task) -> Task:
-    """The task as it was at first."""
-    return Task(task.text.split(_KNOWN, 1)[0], task.context)
+    return Task(f"{task.bare.text}{KNOWN_SO_FAR}{known}", task.context) if known else task.bare

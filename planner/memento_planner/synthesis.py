@@ -24,11 +24,18 @@ _MAX_REASON, _MAX_BY_RULE = 300, 4_000
 
 
 async def synthesise(
-    model: ChatModel, task: Task, plan: Plan | None, results: Results, *, on_text: OnText | None = None
+    model: ChatModel,
+    task: Task,
+    plan: Plan | None,
+    results: Results,
+    *,
+    form: str = "",
+    on_text: OnText | None = None,
 ) -> str:
     """The final answer, written by a model from the results of the steps.
 
     Args:
+        form: what the answer has to look like, in words.
         plan: the last plan; its steps without a result are named as not carried out.
 
     Raises:
@@ -36,7 +43,7 @@ async def synthesise(
         RefusedError: if it declines.
         ModelError: what the model raised.
     """
-    request = _request(model, task, plan, results)
+    request = _request(model, task, plan, results, form)
     for _ in range(_ATTEMPTS):
         reply = await model.complete(request, on_text)
         if reply.stop is Stop.REFUSAL:
@@ -66,11 +73,12 @@ def by_rule(task: Task, plan: Plan | None, results: Results) -> str:
     return "\n\n".join(parts) or "Everything was carried out; no step had a result to show."
 
 
-def _request(model: ChatModel, task: Task, plan: Plan | None, results: Results) -> Request:
+def _request(model: ChatModel, task: Task, plan: Plan | None, results: Results, form: str) -> Request:
     context = model.supports.context
     reply = min(context // 4, _MAX_REPLY)
     system = load("synthesise")
     asked = f"Task: {task.text}" + (f"\nEnvironment: {task.context}" if task.context.strip() else "")
+    asked += f"\n\n{form}" if form else ""
     missing = [f"Not carried out: {_said(step)}" for step in _left(plan, results)]
     room = min((context - reply) * _CHARS_PER_TOKEN, _MAX_PROMPT) - len(system) - len(asked) - sum(map(len, missing))
     shares = _shares([len(text) for _, _, text in results], room - len(results) * _MAX_STEP)

@@ -125,7 +125,8 @@ def wrong_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> 
     properties = schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
     required = schema.get("required")
-    missing = [str(name) for name in required if name not in arguments] if isinstance(required, list) else []
+    names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    missing = [name for name in names if name not in arguments]
     problems = [f"missing: {', '.join(missing)}"] if missing else []
     for name, value in arguments.items():
         kinds = _kinds(properties.get(name))

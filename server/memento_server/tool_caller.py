@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RAW: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
-_LONGEST_NAME = 64  # some providers refuse a whole request over one longer name
+_LEGAL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # providers refuse a whole request over one other name
 _LONGEST_QUERY = 2_000
 _MOST_FOUND = 20
 
@@ -57,9 +58,9 @@ class RelayedTools:
         """All tools of the servers that can be reached, in the order of the tools file."""
         listed = (await self._client.session.list_tools()).tools
         for tool in listed:
-            if len(tool.name) > _LONGEST_NAME:
-                logger.warning("%s is left out: models take names of %d characters at most", tool.name, _LONGEST_NAME)
-        return tuple(_spec(tool) for tool in listed if len(tool.name) <= _LONGEST_NAME)
+            if not _LEGAL.fullmatch(tool.name):
+                logger.warning("%s is left out: models take at most 64 letters, digits, _ and - as a name", tool.name)
+        return tuple(_spec(tool) for tool in listed if _LEGAL.fullmatch(tool.name))
 
     async def find(self, query: str, k: int) -> tuple[ToolSpec, ...]:
         """At most k tools that fit, ranked as find_tools ranks them for hosts."""
@@ -94,8 +95,14 @@ class RelayedTools:
 
 
 def _spec(tool: types.Tool) -> ToolSpec:
-    read_only = tool.annotations is not None and bool(tool.annotations.read_only_hint)
-    return ToolSpec(tool.name, tool.description or tool.title or "", tool.input_schema, read_only)
+    hints = tool.annotations
+    reads = hints is not None and bool(hints.read_only_hint)
+    acts = (
+        hints is not None
+        and not reads
+        and {hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint} != {None}
+    )
+    return ToolSpec(tool.name, tool.description or tool.title or "", tool.input_schema, reads, acts)
 
 
 def _called(name: str, result: Mapping[str, Any]) -> CallResult:

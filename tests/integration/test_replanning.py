@@ -55,7 +55,7 @@ def test_what_is_known_does_not_pile_up(tmp_path: Path) -> None:
         tmp_path, {"task": TASK}, {"plan_id": "{first}", "progress": "one"}, {"plan_id": "{first}", "progress": "two"}
     )
     bank = CaseBank(tmp_path / "bank.sqlite3")
-    assert bank.episode(last["plan_id"]).task.text == f"{TASK}\n\nKnown so far:\ntwo"
+    assert bank.episode(last["plan_id"]).task.text == f"{TASK}\n\n— Known so far —\ntwo"
     bank.close()
 
 

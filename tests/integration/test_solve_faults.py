@@ -60,10 +60,10 @@ def desk(tmp_path: Path) -> Desk:
 @pytest.mark.parametrize(
     ("answers", "asked", "outcome", "why"),
     [
-        pytest.param([BROKEN], 6, "unknown", "the reply broke off 3 times", id="breaks off while it plans"),
-        pytest.param([PLAN, BROKEN], 7, "unknown", "the reply broke off 3 times", id="breaks off while it works"),
-        pytest.param([PLAN, refused(400, "out of order")], 3, "unknown", "out of order", id="refuses"),
-        pytest.param([said("I plan to help")], 4, "unknown", "no usable reply in 3 attempts", id="gives no JSON"),
+        pytest.param([BROKEN], 3, "unknown", "the reply broke off 3 times", id="breaks off while it plans"),
+        pytest.param([PLAN, BROKEN], 4, "unknown", "the reply broke off 3 times", id="breaks off while it works"),
+        pytest.param([PLAN, refused(400, "out of order")], 2, "unknown", "out of order", id="refuses"),
+        pytest.param([said("I plan to help")], 3, "unknown", "no usable reply in 3 attempts", id="gives no JSON"),
         pytest.param([PLAN, a_call("teleport")], 6, "failure", "no tool 'teleport'", id="wants what is not there"),
         pytest.param([PLAN, READS], 7, "failure", "the same tool with the same arguments", id="repeats itself"),
         pytest.param([PLAN, said("")], 5, "failure", "the model said nothing", id="says nothing"),

@@ -52,6 +52,7 @@ def endpoint() -> Iterator[str]:
     parameters.n_ctx = 4096
     parameters.n_parallel = 1
     parameters.verbosity = -1
+    parameters.sampling.temp = 0.0  # an endpoint is asked without a temperature; by chance, anything may come of it
     parameters.cpuparams.n_threads = 2
     server = xllamacpp.Server(parameters)
     yield f"{server.listening_address}/v1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from mcp.types import ErrorData, SamplingCapability, Tool
 from integration.processes import answer_of
 from integration.relays import relaying
 from integration.scripted_host import ANSWER
-from integration.solve_desk import Desk, until_over
+from integration.solve_desk import HOST, Desk, until_over
+from memento_planner.models.spec import ModelSpec
 from memento_server.app import build
-from memento_server.settings import Settings
+from memento_server.settings import Models, Settings
 from planner.test_model_openai import call, chunk, stream, usage
 from planner.wire_server import Answer, WireServer
 from server.behind_relay import entry, notes
 
+NOWHERE = ModelSpec("openai", "m", "http://127.0.0.1:1/v1")
+ELSEWHERE = Models(NOWHERE, NOWHERE, None)
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 
 
@@ -136,11 +140,12 @@ def test_more_questions_than_a_call_can_take_are_asked_in_the_next(desk: Desk, f
     assert len(desk.host.asked) == 14  # nothing is asked twice
 
 
-def test_a_host_that_lets_nobody_ask_its_model_is_told_what_to_set(desk: Desk) -> None:
+@pytest.mark.parametrize("models", [HOST, replace(ELSEWHERE, judge=HOST.planner)], ids=["it plans", "it only judges"])
+def test_a_host_that_lets_nobody_ask_its_model_is_told_what_to_set(desk: Desk, models: Models) -> None:
     async def use(client: Client) -> Any:
         return answer_of(await desk.solve(client, task="Anything"))
 
-    answer = desk.run({}, use, sampling=None)
+    answer = desk.run({}, use, models=models, sampling=None)
     assert answer.is_error
     assert "MEMENTO_MODEL" in answer.text
 
@@ -179,6 +184,7 @@ def test_the_answer_is_checked_where_the_call_says_how(desk: Desk) -> None:
     [
         ({}, "task: is empty"),
         ({"task": "x", "max_cycles": 0}, "max_cycles: is 0; give a whole number from 1 to 10"),
+        ({"task": "x", "max_cycles": 11}, "max_cycles: is 11; give a whole number from 1 to 10"),
         ({"task": "x", "budget": "lots"}, "budget: 'lots' cannot be read"),
         ({"task": "x", "check": "true"}, "check: "),
         ({"task": "x", "check": '{"command": "rm -rf /"}'}, "check: "),

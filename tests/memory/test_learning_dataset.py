@@ -27,7 +27,7 @@ def test_unknown_outcomes_carry_no_weight_but_stay_as_what_followed():
 
 
 def test_the_steps_of_a_trajectory_are_one_group_though_their_states_differ():
-    later = entry(3, "a\n\nKnown so far:\nthe first step is done", 1.0, previous=1)
+    later = entry(3, "a\n\n— Known so far —\nthe first step is done", 1.0, previous=1)
     episodes = gathered(entry(1, "a", 0.0), entry(2, "b", 0.0), later, entry(4, "a", 1.0))
     assert episodes.group.tolist() == [0, 1, 0, 0]
     assert episodes.following.tolist() == [2, -1, -1, -1]

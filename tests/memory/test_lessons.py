@@ -73,8 +73,10 @@ def test_a_lesson_is_found_for_a_like_task_and_not_for_another(of_any_bank, cloc
 
 
 def test_a_lesson_is_found_in_its_namespace_alone(bank, clock):
-    taught(bank, clock, namespace="ours")
+    ours = taught(bank, clock, namespace="ours")
     assert lessons_of(bank, clock).retrieve(Task(FLIGHTS[0]), ("default",)) == ()
+    taught(bank, clock, namespace="theirs")
+    assert [e.lesson for e in lessons_of(bank, clock).retrieve(Task(FLIGHTS[0]), ("ours",))] == [ours]
     assert len(lessons_of(bank, clock).retrieve(Task(FLIGHTS[0]), ("default", "ours"))) == 1
 
 

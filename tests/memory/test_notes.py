@@ -19,6 +19,7 @@ from memento_memory.case import Task
 from memento_memory.embedding import ModelInfo, Ready
 from memento_memory.embeddings import Embeddings
 from memento_memory.errors import InputError, NotFoundError
+from memento_memory.note_search import Passage, fitting
 from memento_memory.notes import Notes
 from memento_memory.passages import split
 from memento_memory.store import notes as store
@@ -60,6 +61,15 @@ class Other:
 
     def embed(self, texts):
         return np.ascontiguousarray(self.real.embed(texts)[:, ::-1])
+
+
+class Cheap:
+    """A model that thinks everything alike."""
+
+    info = ModelInfo("cheap", 2, "c" * 64)
+
+    def embed(self, texts):
+        return np.ones((len(texts), 2), np.float32) / np.float32(np.sqrt(2))
 
 
 class Untouchable:
@@ -121,6 +131,7 @@ def test_namespaces_keep_notes_apart(by_words):
     task = Task("head of finance signature for invoices above 10,000 EUR")
     assert by_words.retrieve(task, ("shop",)) == ()
     assert headings(by_words.retrieve(task, ("shop", "finance"))) == ["Invoices"]
+    assert by_words.retrieve(task, ("shop",)) == ()
 
 
 @pytest.mark.parametrize("verb", ["read", "remove"])
@@ -138,6 +149,7 @@ def test_a_note_that_is_not_there_is_named_with_those_that_are(by_words, verb):
     [
         ("default", "a.md", " \n\t\u200b\n", "text"),
         ("default", "a.md", "x" * 1_000_001, "text"),
+        ("default", "a.md", "é" * 500_001, "text"),
         ("default", " \u200b", "text", "name"),
         ("default", "é" * 101, "text", "name"),
         ("no such thing", "a.md", "text", "namespace"),
@@ -223,6 +235,24 @@ def test_a_slate_of_passages_has_at_most_k_and_at_most_so_many_characters(notes)
     (short,) = notes.retrieve(task, ("default",), max_chars=best - 1)
     assert short.text.endswith("[…]")
     assert len(short.heading) + len(short.text) < best
+
+
+@given(
+    st.lists(st.builds(Passage, st.just("a.md"), st.text("h", max_size=9), st.text("t", max_size=40), st.just(1.0))),
+    st.integers(0, 9),
+    st.integers(20, 200),
+)
+def test_headings_and_texts_together_are_never_longer_than_asked(ranked, k, most):
+    found = fitting(ranked, k, most)
+    assert len(found) <= k
+    assert sum(len(passage.heading) + len(passage.text) for passage in found) <= most
+    assert k == 0 or not ranked or found
+
+
+def test_every_passage_of_many_gets_its_vector(words_bank):
+    found = Notes(words_bank.database, Embeddings(Ready(Cheap())))
+    note = found.add("default", "long.md", "\n".join(f"# Title {i}\nText" for i in range(200)))
+    assert found.embed_pending() == note.passages == 200
 
 
 def test_the_same_passage_of_two_namespaces_is_shown_once(notes):

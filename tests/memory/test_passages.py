@@ -76,6 +76,8 @@ def test_a_heading_with_nothing_below_it_is_a_passage_of_its_own() -> None:
 def test_what_looks_like_a_heading_in_code_is_code() -> None:
     code = "~~~sh\n# install\n```\n## not this\n~~~"
     assert split(f"# Setup\n{code}") == (Piece("Setup", code),)
+    nested = "````md\n```\n# install\n```\n# run\n````"
+    assert split(f"# Setup\n{nested}") == (Piece("Setup", nested),)
 
 
 def test_short_neighbours_are_joined_and_long_ones_are_not() -> None:
@@ -103,6 +105,9 @@ def test_a_long_line_is_cut_after_sentences_then_between_words_then_anywhere() -
     assert all(piece.text.endswith("here.") for piece in split(sentence * 40))
     assert all(set(piece.text.split()) == {"word"} for piece in split("word " * 1000))
     assert "".join(piece.text for piece in split("x" * 5000)) == "x" * 5000
+    after_a_short_one = split(f"A short one. {'word ' * 1000}")
+    assert {word for piece in after_a_short_one for word in piece.text.split()} == {"A", "short", "one.", "word"}
+    assert all(len(piece.text) > MAX_CHARS / 2 for piece in after_a_short_one[:-1])
 
 
 def test_a_text_made_to_be_slow_is_not() -> None:

@@ -79,6 +79,7 @@ class Workshop:
         cycles: int = 3,
         budget: Budget | None = None,
         limits: Limits | None = None,
+        namespaces: tuple[str, ...] = ("default",),
     ) -> Solved:
         def heard(event: Event) -> None:
             self.heard.append(event)
@@ -90,7 +91,7 @@ class Workshop:
             task,
             Crew(self.planner, self.executor, self.judge),
             self.tools,
-            SolveOptions(max_cycles=cycles, budget=budget or Budget(), limits=limits or Limits()),
+            SolveOptions(cycles, budget or Budget(), limits or Limits(), namespaces=namespaces),
             checks=checks,
             resume=resume,
             watch=heard,

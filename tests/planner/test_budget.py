@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
 import pytest
 
 from memento_memory.errors import InputError
 from memento_planner.budget import Budget, BudgetSpentError, Metered, MeteredTools, Purse, parse_budget
 from memento_planner.events import Spent
-from memento_planner.models.chat import Message, Reply, Request, Role, Usage
+from memento_planner.models.chat import Message, Reply, Request, Role, ToolUse, Usage
 from memento_planner.models.prices import Price
-from memento_planner.tools import NoTools
+from memento_planner.tools import CallResult, NoTools
 from planner.scripted import ScriptedModel
 
 ASKED = Request("", (Message(Role.USER, "hello"),), max_tokens=1_000)
@@ -76,6 +78,24 @@ def test_a_share_is_left_for_what_comes_last() -> None:
     with pytest.raises(BudgetSpentError):
         ask(purse, keep=0.1)
     ask(purse)
+    purse = Purse(Budget(tokens=None, dollars=1_000.0), dear, before=Spent(0, 950.0, 0.0, 0))
+    with pytest.raises(BudgetSpentError):
+        ask(purse, keep=0.1)
+    ask(purse)
+
+
+def test_more_comes_on_top_of_what_was_spent() -> None:
+    more = Budget(tokens=1, dollars=2.0, seconds=3.0, calls=4).beyond(Spent(10, 0.5, 5.0, 2))
+    assert more == Budget(tokens=11, dollars=2.5, seconds=8.0, calls=6)
+    assert Budget(dollars=2.0).beyond(Spent(10, None, 5.0, 2)).dollars == 2.0
+
+
+def test_what_was_spent_is_told_after_each_reply() -> None:
+    heard: list[Spent] = []
+    metered = Metered(ScriptedModel("hello"), Purse(Budget(), free), heard.append)
+    for _ in range(2):
+        anyio.run(metered.complete, ASKED)
+    assert [spent.tokens for spent in heard] == [120, 240]
 
 
 def test_money_is_counted_by_the_models_price() -> None:
@@ -133,3 +153,27 @@ def test_usage_of_a_reply_that_failed_is_not_counted() -> None:
 
 def test_usage_adds_up() -> None:
     assert Usage(1, 2, 3, 4) + Usage(10, 20, 30, 40) == Usage(11, 22, 33, 44)
+
+
+def test_tokens_are_estimated_where_nobody_counts_them() -> None:
+    purse = Purse(Budget(tokens=1_000), free)
+    ask(purse, model=ScriptedModel(Reply("x" * 400)))
+    assert 100 < purse.spent.tokens < 120
+
+
+def test_half_a_character_from_a_model_or_a_tool_goes_no_further() -> None:
+    use = ToolUse("u", "t", {"a": "x\ud83d"}, '{"a": "x\ud83d"}')
+    reply = ask(Purse(Budget(), free), model=ScriptedModel(Reply("hello \ud83d", (use,))))
+    said = json.dumps(
+        [reply.text, reply.tool_uses[0].raw, dict(reply.tool_uses[0].arguments or {})], ensure_ascii=False
+    )
+    assert said.encode()
+
+    class Broken(NoTools):
+        async def call(self, name: str, arguments: object, *, plan_id: str, subtask: int) -> CallResult:
+            return CallResult("half a \ud83d")
+
+    async def called() -> CallResult:
+        return await MeteredTools(Broken(), Purse(Budget(), free)).call("a", {}, plan_id="p", subtask=1)
+
+    assert anyio.run(called).text.encode()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import anyio
+import psutil
 import pytest
 
 from memento_memory.case import Evidence, Outcome
@@ -49,6 +51,31 @@ def test_a_check_that_cannot_be_made_says_nothing_about_the_plan() -> None:
     assert outcome(Checks(command="sleep 30", seconds=0.2), "x") is Outcome.UNKNOWN
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no process groups")
+def test_cancelling_ends_a_command_with_all_it_started(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    command = f"sleep 300 & echo $! > {started}.new; mv {started}.new {started}; wait"
+
+    def is_alive(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_checks, Checks(command=command), "")
+            while not started.exists():
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+        pid = int(started.read_text())
+        with anyio.fail_after(60):
+            while is_alive(pid):
+                await anyio.sleep(0.01)
+
+    anyio.run(main)
+
+
 def test_all_checks_have_to_hold() -> None:
     assert outcome(Checks(answer="7", command="grep -q 8"), "7") is Outcome.FAILURE
     assert outcome(Checks(answer="7", command="grep -q 7"), "7") is Outcome.SUCCESS
@@ -79,6 +106,32 @@ def test_checks_are_read_from_json() -> None:
 def test_other_forms_are_refused_with_the_form_that_is_wanted(text: str) -> None:
     with pytest.raises(InputError, match=r"check: .*"):
         parse_check(text)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "http://127.0.0.1:9/secret.json"},
+        {"$ref": "file:///etc/passwd"},
+        {"$ref": "#"},
+        {"properties": {"a": {"items": [{"$dynamicRef": "other.json"}]}}},
+    ],
+)
+def test_a_schema_that_refers_to_anything_outside_is_refused(schema: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="refers to"):
+        check_schema(schema)
+
+
+def test_a_schema_that_leads_nowhere_or_in_circles_says_nothing_about_the_plan() -> None:
+    assert outcome(Checks(schema={"$ref": "#/$defs/missing"}), "1") is Outcome.UNKNOWN
+    circle = {"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}
+    assert outcome(Checks(schema=circle), "1") is Outcome.UNKNOWN
+
+
+def test_patterns_are_taken_from_people_but_not_from_hosts() -> None:
+    check_schema({"pattern": "^a+$"})
+    with pytest.raises(InputError, match="pattern"):
+        parse_check('{"schema": {"properties": {"a": {"pattern": "^(a+)+$"}}}}')
 
 
 def test_a_schema_is_looked_at_before_anything_is_spent() -> None:

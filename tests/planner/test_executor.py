@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import anyio.lowlevel
@@ -99,7 +100,7 @@ def test_the_model_is_told_the_task_the_step_and_what_earlier_steps_gave(stage: 
     model = ScriptedModel("ok")
     stage.run(model, Subtask(3, "Read the report", (1,)))
     text = model.asked[0].messages[0].text
-    assert "Sum up the weekly report\nproject: harbour" in text
+    assert re.search(r"^<task (\w+)>\nSum up the weekly report\nproject: harbour\n</task \1>$", text, re.MULTILINE)
     assert "<result of step 1 " in text
     assert "It is report.txt." in text
     assert "2. Find the archive (done): It is empty" in text
@@ -133,6 +134,29 @@ def test_a_long_tool_result_is_condensed_to_what_the_step_is_about(tmp_path: Pat
     assert "left out" in first.text
     assert "".join(lines)[400:2_400] in second.text
     assert len(ended.calls[0].text) <= 2_000
+
+
+def test_a_model_that_can_read_little_is_shown_little_of_a_result(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text("nothing happened\n" * 2_000, encoding="utf-8")
+    model = ScriptedModel(calls(("read_file", {"path": "log.txt"})), "ok", supports=Supports(context=1_000))
+    ended = Stage(file_tools(tmp_path)).run(model)
+    assert 500 < len(ended.calls[0].text) <= 1_000
+
+
+def test_a_servers_tool_of_the_name_of_one_of_ours_is_never_called() -> None:
+    def read_result(call: int) -> str:
+        """Read the report of a ship."""
+        raise AssertionError("called")
+
+    tools = many_tools(30)
+    tools.add(read_result)
+    tools.add(read_result, name="find_tools")
+    model = ScriptedModel(calls(("find_tools", {"query": "the report of a ship"})), "ok")
+    Stage(tools).run(model, "Read the report of a ship")
+    for request in model.asked:
+        assert offered(request).count("find_tools") == 1
+        assert "read_result" not in offered(request)
+    assert "read_result" not in told(model.asked[1])[0].text
 
 
 def test_few_tools_are_all_offered_the_one_the_step_names_first(stage: Stage) -> None:

@@ -224,7 +224,9 @@ def test_what_the_same_call_failed_with_is_told(stage: Stage) -> None:
 
 
 def test_a_page_that_does_not_exist_is_not_asked_for_ever(stage: Stage) -> None:
-    ended = stage.run(ScriptedModel(calls(("read_result", {"call": 9}))))
+    model = ScriptedModel(calls(("read_result", {"call": 9})))
+    ended = stage.run(model)
+    assert told(model.asked[1])[0].is_error
     assert (ended.status, ended.why) == (FAILED, "the model kept calling the same tool with the same arguments")
 
 
@@ -241,6 +243,7 @@ def test_a_failed_tool_is_told_to_the_model_which_goes_on(stage: Stage) -> None:
     assert told(model.asked[1])[0].is_error
     assert "FileNotFoundError" in told(model.asked[1])[0].text
     assert [(call.is_error, call.infrastructure) for call in ended.calls] == [(True, False), (False, False)]
+    assert len(model.asked) == 3
 
 
 def test_a_call_that_failed_for_want_of_the_server_may_be_made_again(tmp_path: Path) -> None:
@@ -327,7 +330,8 @@ def test_a_bound_ends_the_step_without_another_request(limits: Limits, why: str,
 
 def test_the_last_call_that_is_allowed_can_still_be_talked_about() -> None:
     model = ScriptedModel(calls(("look", {"at": "a"}), ("look", {"at": "b"})), "saw both")
-    assert Stage(sleepy(), limits=Limits(calls=2)).run(model).status is DONE
+    ended = Stage(sleepy(), limits=Limits(calls=2)).run(model)
+    assert (ended.status, len(ended.calls)) == (DONE, 2)
 
 
 def test_many_calls_in_one_reply_do_not_get_round_the_bound() -> None:

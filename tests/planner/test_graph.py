@@ -110,6 +110,7 @@ def test_too_many_steps_are_joined_at_the_end() -> None:
     assert len(plan.subtasks) == MAX_STEPS
     assert plan.subtasks[-1].description == "do 20; then do 21; then do 22; then do 23"
     assert plan.subtasks[-1].depends_on == (19,)
+    assert done(*steps[:MAX_STEPS]) == []
 
 
 @pytest.mark.parametrize("raw", [{"plan": []}, {}, [], {"plan": [{"id": 1}]}, "a plan", None, 3, {"plan": [3]}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 import anyio
@@ -23,7 +24,7 @@ PLAN = Plan((Subtask(1, "Find the population of Lyon"), Subtask(2, "Write it to 
 def step(number: int, *calls: tuple[str, bool, bool]) -> SubtaskResult:
     """A finished step; each call is (tool, failed, only reads)."""
     made = tuple(
-        CallMade(i, tool, {}, failed, False, read_only, f"{tool} said so")
+        CallMade(i, tool, {}, failed, False, read_only, f"{tool} said so", acts=not read_only)
         for i, (tool, failed, read_only) in enumerate(calls)
     )
     return SubtaskResult(number, SubtaskStatus.DONE, f"result {number}", calls=made)
@@ -102,3 +103,4 @@ def test_what_tools_said_reaches_the_judge_as_data() -> None:
     sent = model.asked[0].messages[0].text
     assert "web__fetch said so" in sent
     assert "never an instruction" in model.asked[0].system
+    assert re.search(r"^<answer (\w+)>\n522,250\n</answer \1>$", sent, re.MULTILINE)

@@ -46,6 +46,8 @@ def test_what_differs_only_in_form_matches(answer: str, truth: str) -> None:
         ("nan", "1"),
         ("-", "+"),
         ("1,2", "12"),
+        ("1,2345", "12345"),
+        ("-5", "5"),
     ],
 )
 def test_what_differs_in_content_does_not_match(answer: str, truth: str) -> None:
@@ -65,6 +67,7 @@ def test_f1_is_a_symmetric_share(one: str, other: str) -> None:
 
 
 def test_f1_is_the_harmonic_mean_over_words_without_articles() -> None:
+    assert token_f1("no no yes", "no no") == pytest.approx(2 * (2 / 3) * 1 / (2 / 3 + 1))
     assert token_f1("The cat sat", "a cat slept soundly") == pytest.approx(2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3))
 
 

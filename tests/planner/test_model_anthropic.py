@@ -458,6 +458,21 @@ def test_the_key_is_in_no_log_and_no_repr(caplog: pytest.LogCaptureFixture) -> N
     assert _KEY not in repr(AnthropicModel("claude-sonnet-4-6", key=_KEY))
 
 
+@pytest.mark.parametrize("key", [_KEY, "gateway-0123456789"])
+def test_a_key_that_the_server_repeats_is_taken_out_whatever_it_looks_like(key: str) -> None:
+    answer = _fails(401, "authentication_error", f"no such key: {key}")
+
+    async def main(url: str) -> None:
+        model = AnthropicModel("claude-sonnet-4-6", key=key, base_url=url)
+        with pytest.raises(ModelSetupError, match=r"no such key: \[key\]") as refused:
+            await model.complete(_ASK)
+        assert key not in "".join(traceback.format_exception(refused.value))
+        await model.aclose()
+
+    with WireServer([answer]).running() as server:
+        anyio.run(main, server.url)
+
+
 @pytest.mark.parametrize("key", ["", "  ", "sk-ant-two\nlines", "sk-ant-ключ"])
 def test_what_cannot_be_a_key_is_refused_before_it_is_sent(key: str) -> None:
     with pytest.raises(ModelSetupError, match="set ANTHROPIC_API_KEY") as refused:

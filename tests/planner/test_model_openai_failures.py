@@ -29,7 +29,7 @@ from planner.openai_talk import (
     stream,
     talk,
 )
-from planner.wire_server import Answer, events
+from planner.wire_server import Answer, WireServer, events
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +143,11 @@ def test_openai_itself_needs_a_key() -> None:
         OpenAIModel("m", key=" ")
 
 
+def test_a_key_that_is_like_no_other_is_taken_out_as_well() -> None:
+    error, _, _ = fail([refused(400, "no credit for gateway-0123456789")], key="gateway-0123456789")
+    assert "no credit for [key]" in str(error)
+
+
 def test_a_key_with_characters_no_key_has_is_refused_without_being_shown() -> None:
     with pytest.raises(ModelSetupError, match="OPENAI_API_KEY") as caught:
         OpenAIModel("m", key=f"{KEY}\nX")
@@ -157,3 +162,11 @@ def test_the_key_is_in_no_error_repr_or_log(status: int, caplog: pytest.LogCaptu
     shown = [str(error), repr(error), repr(model), str(model), caplog.text]
     shown += traceback.format_exception(error)
     assert not [text for text in shown if KEY in text or "6789" in text]
+
+
+def test_a_conversation_is_not_sent_on_to_another_address() -> None:
+    with WireServer([said()]).running() as other:
+        moved = Answer({}, 307, {"Location": f"{other.url}/v1/chat/completions"})
+        error, _, _ = fail([moved])
+        assert isinstance(error, ModelError)
+        assert not other.requests

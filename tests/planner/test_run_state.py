@@ -18,7 +18,7 @@ from memento_planner.events import Spent
 from memento_planner.journal import Journal
 from memento_planner.progress import CallMade, SubtaskResult, SubtaskStatus
 from memento_planner.run_state import Cycle, RunState, Status
-from memento_planner.state import without_progress
+from memento_planner.state import MAX_PROGRESS_CHARS, with_progress
 
 TASK = Task("Note the population of Lyon", "geo")
 DONE, FAILED = SubtaskStatus.DONE, SubtaskStatus.FAILED
@@ -60,6 +60,20 @@ def test_a_state_comes_back_as_it_was_written(tmp_path: Path) -> None:
     bank.close()
 
 
+def test_a_run_is_known_by_its_latest_status(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    first, second = opened(bank), opened(bank)
+    for plan_id, status in ((first, "running"), (second, "running"), (first, "gave_up"), (first, "running")):
+        runs.save(bank.database, plan_id, status, {})
+        found = runs.load(bank.database, plan_id)
+        assert found is not None
+        assert found.status == status
+    assert runs.latest(bank.database, "running") == [first, second]
+    assert runs.latest(bank.database, "running", 1) == [first]
+    assert runs.latest(bank.database, "gave_up") == []
+    bank.close()
+
+
 def test_a_run_that_is_not_there_is_an_error_that_says_so(tmp_path: Path) -> None:
     bank = CaseBank(tmp_path / "bank.sqlite3")
     with pytest.raises(NotFoundError, match="plan_id"):
@@ -86,8 +100,9 @@ def test_the_next_state_says_what_is_done_and_what_failed() -> None:
     text = a_state(FIRST).state().text
     assert text.startswith(TASK.text)
     assert "done: Look it up" in text
-    assert "disk full" in text
-    assert without_progress(a_state(FIRST).state()) == TASK
+    assert "failed: Write it down (disk full)" in text
+    assert "the plan did not work: step 2: disk full" in text
+    assert a_state(FIRST).state().bare == TASK
 
 
 def test_a_plan_as_executed_names_the_tools_that_were_used_and_no_step_that_never_began() -> None:
@@ -96,6 +111,20 @@ def test_a_plan_as_executed_names_the_tools_that_were_used_and_no_step_that_neve
     assert executed is not None
     assert [(step.description, step.tool) for step in executed.subtasks] == [("Look it up", "web__search")]
     assert Cycle("p-1", from_lines(["Look it up"])).executed() is None
+
+
+def test_the_tool_of_a_step_is_the_last_that_worked() -> None:
+    made = (call("web__search"), call("web__fetch"), call("notes__write", failed=True))
+    executed = Cycle("p-1", from_lines(["Look it up"]), "", {1: SubtaskResult(1, DONE, "522250", "", made)}).executed()
+    assert executed is not None
+    assert executed.subtasks[0].tool == "web__fetch"
+
+
+def test_of_a_long_progress_the_latest_is_kept() -> None:
+    known = with_progress(with_progress(TASK, "an earlier plan"), "first " + "x" * MAX_PROGRESS_CHARS + " last")
+    assert known.text.endswith("xx last")
+    assert "first" not in known.text
+    assert "an earlier plan" not in known.text
 
 
 def test_what_was_done_over_all_cycles_is_one_plan() -> None:
@@ -116,6 +145,7 @@ def test_only_one_journal_at_a_time_holds_a_run(tmp_path: Path) -> None:
     one.release()
     other.hold("p-1")
     other.release()
+    assert not list(tmp_path.glob("*.lock"))
     bank.close()
 
 
@@ -142,3 +172,8 @@ def test_a_run_goes_on_with_what_is_done_and_tries_the_rest_again() -> None:
 def test_a_run_that_gave_up_gets_more() -> None:
     state = replace(a_state(), status=Status.GAVE_UP, spent=Spent(100, 0.0, 5.0, 2))
     assert state.resumed(Budget(tokens=7, calls=1, seconds=None)).budget == Budget(tokens=107, calls=3, seconds=None)
+
+
+def test_a_cycle_that_is_over_keeps_what_failed_in_it_when_a_run_goes_on() -> None:
+    resumed = replace(a_state(FIRST), status=Status.CANCELLED).resumed(Budget())
+    assert resumed.cycles == (FIRST,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from memento_memory.case import Evidence, Outcome, Task
@@ -13,10 +14,11 @@ from memento_planner import run_state
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import CycleFailed, Planned, SubtaskEnded, ToolReturned
-from memento_planner.models.chat import Reply, Supports, Usage
+from memento_planner.models.chat import OnText, Reply, Request, Supports, Usage
 from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
-from planner.scripted import calls
+from memento_planner.solve import Solved
+from planner.scripted import Line, ScriptedModel, calls
 from planner.solving import TASK, Workshop, a_plan
 
 WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
@@ -131,6 +133,12 @@ def test_a_check_that_fails_makes_it_plan_again(shop: Workshop) -> None:
     assert (solved.status, solved.cycles, solved.answer, solved.evidence) == (Status.SOLVED, 2, "42", "test_passed")
 
 
+def test_a_check_that_cannot_be_made_is_neither_a_success_nor_mended_by_another_plan(shop: Workshop) -> None:
+    shop.script(planner=[a_plan("Guess"), a_plan("Count")], executor=["I guess", "41"])
+    solved = shop.solve(checks=Checks(command="there-is-no-such-command-here"))
+    assert (solved.status, solved.outcome, solved.cycles) == (Status.FAILED, "unknown", 1)
+
+
 def test_cycles_are_bounded_and_the_last_failure_is_the_status(shop: Workshop) -> None:
     plans = [a_plan(f"Guess {i}") for i in range(9)]
     shop.script(planner=plans, executor=["7"], judge=None)
@@ -214,6 +222,51 @@ def test_an_answer_costs_no_more_than_what_was_left_for_it(shop: Workshop) -> No
     assert "thought" in solved.answer
 
 
+@pytest.mark.parametrize(
+    ("planner", "first"), [([a_plan("Think", "Think more")], "thought"), ([a_plan("Think")], "FAILED: too hard")]
+)
+def test_neither_a_step_nor_a_plan_takes_what_is_kept_for_the_answer(
+    shop: Workshop, planner: list[Line], first: str
+) -> None:
+    shop.script(planner=[*planner, a_plan("Give in")], executor=[Reply(first, usage=Usage(10, 790)), "The answer."])
+    solved = shop.solve(budget=Budget(tokens=1_000))
+    assert (solved.status, solved.why, solved.answer) == (Status.GAVE_UP, "tokens", "The answer.")
+    assert (len(shop.planner.asked), len(shop.executor.asked)) == (1, 2)
+
+
+def test_an_answer_by_rule_says_why_a_step_failed_that_said_nothing(shop: Workshop) -> None:
+    shop.script(planner=[a_plan("Think")], executor=[""])
+    assert "the model said nothing" in shop.solve(cycles=1).answer
+
+
+def test_cases_and_notes_come_from_all_namespaces_and_the_outcome_goes_to_the_first(shop: Workshop) -> None:
+    shop.bank.notes.add("theirs", "lists.md", "# The shopping list\n\nWrite the shopping list to list.txt in capitals.")
+    shop.script(
+        planner=[a_plan(READ), a_plan(WRITE)],
+        executor=[READS, "FAILED: there is no list.txt", WRITES, "wrote it", "It says milk."],
+    )
+    solved = shop.solve(namespaces=("ours", "theirs"))
+    assert "in capitals" in shop.planner.asked[0].messages[0].text
+    assert shop.bank.case(solved.case_id).namespace == "ours"
+
+
+def test_a_model_that_never_answers_costs_no_more_time_than_there_is(shop: Workshop) -> None:
+    class Silent(ScriptedModel):
+        async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    async def run() -> Solved:
+        with anyio.fail_after(60):
+            return await shop.solving(budget=Budget(seconds=0.5))
+
+    shop.script(planner=[a_plan("Think")], executor=["never said"])
+    shop.executor = Silent(name="executor")
+    solved = anyio.run(run)
+    assert (solved.status, solved.why) == (Status.GAVE_UP, "seconds")
+    assert solved.answer
+
+
 def test_a_task_or_a_run_has_to_be_named(shop: Workshop) -> None:
     with pytest.raises(InputError, match="task"):
         shop.solve(None)
@@ -227,3 +280,38 @@ def test_money_that_cannot_be_counted_is_refused_before_anything_is_spent(shop: 
     with pytest.raises(InputError, match="price of planner"):
         shop.solve(budget=Budget(dollars=1.0))
     assert not shop.planner.asked
+
+
+def test_the_price_of_a_judge_has_to_be_known_as_well(shop: Workshop) -> None:
+    shop.script(planner=["never asked"], executor=["never asked"], judge=["never asked"])
+    shop.planner.name = shop.executor.name = "local:scripted"
+    with pytest.raises(InputError, match="price of judge"):
+        shop.solve(budget=Budget(dollars=1.0))
+    assert not shop.planner.asked
+
+
+def test_what_an_earlier_plan_found_out_is_known_to_the_next_one_and_its_steps(shop: Workshop) -> None:
+    (shop.folder / "code.txt").write_text("the code is 4711")
+    find = ("Find the code", "read_file")
+    shop.script(
+        planner=[a_plan(find, READ), a_plan("Say the code")],
+        executor=[calls(("read_file", {"path": "code.txt"})), "it is 4711", READS, "FAILED: not there", "4711", "4711"],
+    )
+    solved = shop.solve()
+    assert solved.status is Status.SOLVED
+    assert "it is 4711" in shop.planner.asked[1].messages[0].text
+    assert "it is 4711" in shop.executor.asked[4].messages[0].text
+    later = shop.bank.episode(run_state.load(shop.bank.database, solved.plan_id).cycles[1].plan_id).task.text
+    assert "done: Find the code" in later
+    assert "4711" not in later  # others will read the case
+
+
+def test_what_nobody_foresaw_leaves_a_run_that_can_be_gone_on_with(shop: Workshop) -> None:
+    shop.script(planner=[a_plan(WRITE)], executor=[RuntimeError("nobody foresaw this")])
+    with pytest.raises(RuntimeError, match="nobody foresaw"):
+        shop.solve()
+    state = run_state.load(shop.bank.database, shop.opened[0])
+    assert (state.status, state.is_over) == (Status.FAILED, False)
+    assert "nobody foresaw this" in state.why
+    shop.script(planner=["never asked"], executor=[WRITES, "wrote it", "done"])
+    assert shop.solve(None, resume=shop.opened[0]).status is Status.SOLVED

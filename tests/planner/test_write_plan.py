@@ -127,8 +127,14 @@ def test_many_tools_are_cut_with_a_remark_and_no_longer_listed_in_the_schema() -
     assert "enum" in json.dumps(plan_schema(tools[:60]))
 
 
+def test_of_many_plans_that_failed_the_last_are_told() -> None:
+    text = prompt(asked(failed=tuple(parse_plan(f"Shout {word}") for word in ("softly", "loudly", "again"))))
+    assert ["Shout softly" in text, "Shout loudly" in text, "Shout again" in text] == [False, True, True]
+
+
+@pytest.mark.parametrize("takes_schema", [True, False])
 @pytest.mark.parametrize("context", [2_048, 4_096, 8_192])
-def test_the_prompt_fits_a_small_context_and_keeps_what_helps_most(context: int) -> None:
+def test_the_prompt_fits_a_small_context_and_keeps_what_helps_most(context: int, *, takes_schema: bool) -> None:
     long = "a long step with many words " * 8
     about = asked(
         slate(*(case(i, step=long) for i in range(1, 9)), case(9, Outcome.FAILURE, "why " * 90)),
@@ -136,9 +142,10 @@ def test_the_prompt_fits_a_small_context_and_keeps_what_helps_most(context: int)
         notes=tuple((f"Heading {i}", "text " * 400) for i in range(10)),
         lessons=("Check first.",) * 3,
     )
-    request = request_for(about, ScriptedModel("", supports=Supports(context=context)))
+    request = request_for(about, ScriptedModel("", supports=Supports(schema=takes_schema, context=context)))
     text = request.messages[0].text
-    assert len(request.system) + len(text) <= (context - request.max_tokens) * CHARS_PER_TOKEN
+    schema = "" if takes_schema else json.dumps(request.schema)
+    assert len(request.system) + len(text) + len(schema) <= (context - request.max_tokens) * CHARS_PER_TOKEN
     assert "The adapted step" in text
     assert "notes__write_note" in text
     assert TASK.text in text

@@ -140,6 +140,20 @@ def test_a_cancelled_job_is_gone_on_with_by_a_new_one_when_it_has_ended() -> Non
     with_jobs(use)
 
 
+def test_forgetting_a_job_leaves_the_one_that_went_on_with_its_plan() -> None:
+    async def use(jobs: Jobs) -> None:
+        first, second = Held("p-1"), Held("p-1")
+        job = await jobs.start(first.work)
+        job.cancel()
+        again = await jobs.resume(second.work, "p-1")
+        jobs.forget(job)
+        assert jobs.find("p-1") is again
+        jobs.forget(again)
+        assert jobs.find("p-1") is None
+
+    with_jobs(use)
+
+
 def test_two_who_ask_for_the_same_run_at_once_get_one_job() -> None:
     async def use(jobs: Jobs) -> None:
         held = Held("p-1")
@@ -248,6 +262,19 @@ def test_a_question_waits_in_the_mailbox_for_its_answer() -> None:
         assert answers == [Reply("42")]
         assert mailbox.questions() == ()
         assert rung == ["ring", "ring"]
+
+    anyio.run(use)
+
+
+def test_a_question_that_is_taken_back_is_no_longer_put_to_anybody() -> None:
+    async def use() -> None:
+        mailbox = Mailbox(lambda: None, lambda: None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(mailbox.ask, ASKED)
+            await anyio.wait_all_tasks_blocked()
+            assert len(mailbox.questions()) == 1
+            tasks.cancel_scope.cancel()
+        assert mailbox.questions() == ()
 
     anyio.run(use)
 

@@ -107,7 +107,7 @@ def _pool(
     cases = [sight.cases[i] for i in examples]
     similarity = sight.similarity[list(examples)]
     plans = numbered(skeletons)
-    tasks = numbered([(normalised(case.task.text), normalised(case.task.context)) for case in cases])
+    tasks = numbered([(normalised(case.task.bare.text), normalised(case.task.context)) for case in cases])
     free = Pool(similarity, plans, tasks)
     again = [n for n, i in enumerate(examples) if repeats[i] and _can_be_done(sight, sight.cases[i])]
     forced: list[int] = []
@@ -132,7 +132,7 @@ def _warnings(
     of_task: dict[tuple[str, str], int] = {}
     for i in order:
         case = sight.cases[i]
-        task = (normalised(case.task.text), normalised(case.task.context))
+        task = (normalised(case.task.bare.text), normalised(case.task.context))
         if case.result.outcome is not Outcome.FAILURE or not similar_enough[i] or not admits(case):
             continue
         if case.plan.skeleton in seen or of_task.get(task, 0) == _PLANS_OF_ONE_TASK:

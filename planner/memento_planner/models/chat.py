@@ -34,12 +34,14 @@ class ToolSpec:
         name: letters, digits, _ and - only, at most 64 characters.
         input_schema: JSON schema of an object.
         read_only: whether calling it changes nothing, as far as is known.
+        acts: whether it is known to change something; neither is known of a tool that says nothing about itself.
     """
 
     name: str
     description: str
     input_schema: Mapping[str, Any]
     read_only: bool = False
+    acts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

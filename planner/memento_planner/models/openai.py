@@ -29,6 +29,8 @@ from memento_planner.models.spec import key_variable
 if TYPE_CHECKING:
     import openai
 
+_MOST_BYTES = 32_000_000  # of one streamed reply, which is far more than any model writes at once
+_ENDLESS = f"it sent more than {_MOST_BYTES:,} bytes for one reply"
 _log = logging.getLogger(__name__)
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -121,7 +123,12 @@ class OpenAIModel:
         if self._client is None:  # another request may have been faster
             timeout = sdk.Timeout(_SILENCE_S, connect=_CONNECT_S)
             key, url = self._endpoint.key or _NO_KEY, self._endpoint.url
-            self._client = sdk.AsyncOpenAI(api_key=key, base_url=url, max_retries=_RETRIES, timeout=timeout)
+            http = sdk.DefaultAsyncHttpxClient(
+                timeout=timeout, follow_redirects=False
+            )  # nobody else gets to read along
+            self._client = sdk.AsyncOpenAI(
+                api_key=key, base_url=url, max_retries=_RETRIES, timeout=timeout, http_client=http
+            )
             if not self._endpoint.official:
                 # The SDK takes these from the environment; they concern nobody but OpenAI.
                 self._client.organization = self._client.project = None
@@ -199,9 +206,12 @@ async def _read(response: openai.AsyncAPIResponse[Any], pieces: Pieces) -> None:
         if kind.startswith(("application/json", "text/html")):
             pieces.take_whole((await response.read()).decode(errors="replace"))
             return
-        lines = Lines()
+        lines, read = Lines(), 0
         with anyio.CancelScope() as scope:
             async for piece in response.iter_bytes():
+                read += len(piece)
+                if read > _MOST_BYTES:
+                    raise EndpointFailedError(failure_of(_ENDLESS), begun=False)
                 for data in lines.feed(piece):
                     pieces.take_data(data)
                 if pieces.done:

@@ -10,6 +10,7 @@ from typing import Any
 
 from memento_planner.models.chat import OnText, Reply, Stop, ToolUse, Usage
 from memento_planner.models.openai_failure import BrokenOffError, EndpointFailedError, failure_of
+from memento_planner.models.writable import whole
 
 _REFUSED = frozenset({"content_filter", "refusal", "safety"})
 _BROKEN = frozenset({"error", "abort", "insufficient_system_resource"})
@@ -131,7 +132,7 @@ class Pieces:
         held = self._thinking.end()
         if held:
             self._show(held)
-        text, refusal = _whole("".join(self._text)), _whole("".join(self._refusal))
+        text, refusal = whole("".join(self._text)), whole("".join(self._refusal))
         uses = self._uses()
         if refusal or self._finish in _REFUSED:
             stop = Stop.REFUSAL
@@ -149,7 +150,7 @@ class Pieces:
     def _show(self, said: str) -> None:
         self._text.append(said)
         if self._on_text is not None:
-            self._on_text(_whole(said))
+            self._on_text(whole(said))
 
     def _call(self, piece: Mapping[str, Any]) -> None:
         """Add a piece to the call it belongs to; not every endpoint numbers its calls, or numbers them apart."""
@@ -179,7 +180,7 @@ class Pieces:
         for call in self._calls:
             id = call.id if call.id and call.id not in seen else f"call_{uuid.uuid4().hex[:24]}"
             seen.add(id)
-            raw = _whole(call.raw) if call.raw.strip() else "{}"
+            raw = whole(call.raw) if call.raw.strip() else "{}"
             uses.append(ToolUse(id, call.name, _object(raw), raw))
         return tuple(uses)
 
@@ -190,11 +191,6 @@ def _object(raw: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _whole(text: str) -> str:
-    """A text that can be written anywhere: characters that came in two pieces are joined, halves replaced."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _parsed(data: str) -> Mapping[str, Any]:
