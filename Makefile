@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint type layers sizes conformance format bench bench-learning clean
+.PHONY: demo test check lint type layers sizes conformance format bench bench-learning bench-solving clean
 
 demo: $(READY)
 	$(BIN)/memento demo
@@ -42,6 +42,10 @@ bench: $(READY)
 # DATA=folder: what learned selection earns on the tasks and outcomes there; PARTS="reuse stream" for some of it.
 bench-learning: $(READY)
 	$(BIN)/python -m benchmarks.learning.run $(if $(DATA),--data $(DATA)) $(PARTS)
+
+# The same tasks with and without memory, solved by the small local model; ARGS="--tasks 12 --tokens 4000" for fewer.
+bench-solving: $(READY)
+	$(BIN)/python -m benchmarks.solving $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

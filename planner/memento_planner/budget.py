@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from memento_memory.errors import InputError, MementoError
 from memento_planner.events import Spent
@@ -14,6 +14,8 @@ from memento_planner.models.chat import ChatModel, OnText, Reply, Request, Suppo
 from memento_planner.models.prices import Price
 from memento_planner.models.writable import whole, writable
 from memento_planner.tools import CallResult, ToolCaller
+
+Number = TypeVar("Number", int, float)
 
 _LEAST_REPLY = 64  # tokens; a reply cut shorter than this says nothing
 _LISTED_S = 15.0
@@ -38,6 +40,15 @@ class Budget:
     seconds: float | None = 1_800.0
     calls: int | None = 100
 
+    def within(self, most: Budget) -> Budget:
+        """The same budget, cut down to another one."""
+        return Budget(
+            _least(self.tokens, most.tokens),
+            _least(self.dollars, most.dollars),
+            _least(self.seconds, most.seconds),
+            _least(self.calls, most.calls),
+        )
+
     def beyond(self, spent: Spent) -> Budget:
         """The same budget for what comes after something was spent."""
         return Budget(
@@ -48,7 +59,13 @@ class Budget:
         )
 
 
-def parse_budget(text: str, base: Budget | None = None) -> Budget:
+def _least(one: Number | None, other: Number | None) -> Number | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def parse_budget(text: str, base: Budget | None = None, *, field: str = "budget") -> Budget:
     """A budget from words like `tokens=50000, seconds=600`; what is not named stays as in the base.
 
     Raises:
@@ -58,13 +75,13 @@ def parse_budget(text: str, base: Budget | None = None) -> Budget:
     for part in filter(str.strip, text.split(",")):
         match = _PART.fullmatch(part)
         if match is None or match[1] not in Budget.__slots__:
-            raise InputError("budget", f"{part.strip()!r} cannot be read; {_FORM}")
+            raise InputError(field, f"{part.strip()!r} cannot be read; {_FORM}")
         try:
             value = float(match[2]) if match[1] in ("dollars", "seconds") else int(match[2])
         except ValueError:
-            raise InputError("budget", f"{part.strip()!r} is not a number; {_FORM}") from None
+            raise InputError(field, f"{part.strip()!r} is not a number; {_FORM}") from None
         if value <= 0:
-            raise InputError("budget", f"{part.strip()!r} leaves nothing to spend; {_FORM}")
+            raise InputError(field, f"{part.strip()!r} leaves nothing to spend; {_FORM}")
         budget = _with(budget, match[1], value)
     return budget
 

@@ -77,7 +77,7 @@ def solve(
     settings = dataclasses.replace(found, tools=tools_file(tools))
     options = SolveOptions(
         max_cycles=max_cycles,
-        budget=parse_budget(budget),
+        budget=parse_budget(budget, parse_budget(settings.budget, field="MEMENTO_BUDGET")),
         k=k,
         namespaces=(settings.namespace,),
         prices=settings.prices,

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from memento_memory.errors import MementoError
+from memento_memory.errors import BankError, MementoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,20 +36,24 @@ class Memory:
         self._bank: CaseBank | None = None
         self._embedder: BackgroundEmbedder | None = None
         self._next_upkeep = 0.0
+        self._warming: threading.Timer | None = None
+        self._closed = False
 
     def warm_up(self) -> None:
         """Load what the first call will need, off the path of `initialize`."""
-        timer = threading.Timer(_FIRST_TURN_S, self._warm_up)
-        timer.daemon = True
-        timer.start()
+        self._warming = threading.Timer(_FIRST_TURN_S, self._warm_up)
+        self._warming.daemon = True
+        self._warming.start()
 
     def bank(self) -> CaseBank:
         """The open bank.
 
         Raises:
-            BankError: if it cannot be opened; the next call tries again.
+            BankError: if it cannot be opened; the next call tries again. Or everything is being closed.
         """
         with self._lock:
+            if self._closed:
+                raise BankError("the bank is closed, for this process is about to end")
             if self._bank is None:
                 from memento_memory.bank import CaseBank
 
@@ -71,6 +75,8 @@ class Memory:
 
         Failures are logged, for nothing is lost by them: the next time tries again.
         """
+        if self._closed:
+            return
         try:
             bank = self.bank()
             for work in self.on_keep_up:
@@ -111,6 +117,9 @@ class Memory:
 
     def close(self) -> None:
         """Close the bank and end a model preparation that is under way."""
+        self._closed = True
+        if self._warming is not None:
+            self._warming.cancel()
         if self._embedder is not None:  # its thread may be waiting for the bank, and so for the lock
             self._embedder.close()
         with self._lock:
@@ -118,6 +127,8 @@ class Memory:
                 self._bank.close()
 
     def _warm_up(self) -> None:
+        if self._closed:
+            return
         try:
             bank = self.bank()
             purged = bank.purge(older_than_days=self.settings.retention_days)

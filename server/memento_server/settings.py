@@ -124,6 +124,7 @@ class Settings:
         tools: the file that names the downstream servers; None relays nothing.
         choosing: how cases are chosen.
         models: which models solve tasks; None where the host does the thinking.
+        budget: what solving a task may cost unless said otherwise, and at most where a host asks; see `parse_budget`.
         prices: a file with prices of models that are not known, or cost something else.
         tasks: whether hosts that know the protocol's Tasks extension get solve_task as one of its tasks.
     """
@@ -135,6 +136,7 @@ class Settings:
     tools: Path | None = None
     choosing: Choosing = Choosing()
     models: Models | None = None
+    budget: str = ""
     prices: Path | None = None
     tasks: bool = False
 
@@ -149,8 +151,8 @@ class Settings:
     ) -> Settings:
         """Settings from what was given on the command line, then the environment, then the defaults.
 
-        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL, MEMENTO_RETENTION_DAYS, MEMENTO_PRICES,
-        MEMENTO_TASKS and what `Choosing` and `Models` do.
+        Reads MEMENTO_BANK, MEMENTO_NAMESPACE, MEMENTO_EMBEDDING_MODEL, MEMENTO_RETENTION_DAYS, MEMENTO_BUDGET,
+        MEMENTO_PRICES, MEMENTO_TASKS and what `Choosing` and `Models` do.
 
         Raises:
             InputError: if a value cannot be used.
@@ -163,6 +165,7 @@ class Settings:
             retention_days=_number(given, "MEMENTO_RETENTION_DAYS", 30, 0, 1e6, "a number of days, 0 or more"),
             choosing=Choosing.of(given),
             models=Models.of(given, model),
+            budget=given.get("MEMENTO_BUDGET", ""),
             prices=Path(given["MEMENTO_PRICES"]).expanduser() if given.get("MEMENTO_PRICES") else None,
             tasks=_word(given, "MEMENTO_TASKS", ("off", "on")) == "on",
         )

@@ -19,7 +19,7 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import Field
 
 from memento_memory import limits
-from memento_memory.errors import MementoError
+from memento_memory.errors import InputError, MementoError
 from memento_memory.text import check as check_text
 from memento_memory.text import cut
 from memento_server.attend import MOST_ROUNDS, Turn, attend, has_questions, take_answers
@@ -83,6 +83,8 @@ class SolveTool:
             """Solve a task from past cases with the connected tools: plan, act, plan again, answer, record the outcome.
 
             Takes long: while status is running, call again with the plan_id alone."""
+            if plan_id and (task or context or check):
+                raise InputError("plan_id", "names a run that has its task already; leave task, context and check out")
             turn = Turn.of(ctx.request_state)
             named = turn.plan_id or check_text("plan_id", plan_id, limit=_ID_BYTES)
             solver = await self._solver()

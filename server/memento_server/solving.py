@@ -15,7 +15,7 @@ from mcp.types import SamplingCapability
 from memento_memory.case import Task
 from memento_memory.errors import InputError
 from memento_planner import run_state
-from memento_planner.budget import parse_budget
+from memento_planner.budget import Budget, parse_budget
 from memento_planner.checks import Checks, parse_check
 from memento_planner.models.chat import ChatModel
 from memento_planner.models.create import create
@@ -91,7 +91,7 @@ class Solver:
             task,
             SolveOptions(
                 max_cycles=max_cycles,
-                budget=parse_budget(budget),
+                budget=allowed(budget, self._memory.settings.budget),
                 namespaces=(self._memory.settings.namespace,),
                 host=host,
                 prices=self._memory.settings.prices,
@@ -159,3 +159,10 @@ async def crew(models: Models, asker: Asker, *, host_tools: bool) -> AsyncIterat
         with anyio.move_on_after(_CLOSING_S, shield=True):
             for one in made.values():
                 await one.aclose()
+
+
+def allowed(asked: str, most: str) -> Budget:
+    """The budget a host asks for, no larger than what the settings allow where they say so."""
+    bound = parse_budget(most, field="MEMENTO_BUDGET")
+    budget = parse_budget(asked, bound)
+    return budget.within(bound) if most else budget

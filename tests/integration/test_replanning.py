@@ -10,7 +10,9 @@ import pytest
 from mcp import Client
 
 from memento_memory.bank import CaseBank
+from memento_memory.case import Task
 from memento_server.app import build
+from memento_server.replanning import asked, state_of
 from memento_server.settings import Settings
 
 TASK = "Deploy the web shop to production"
@@ -47,6 +49,16 @@ def test_a_plan_is_made_anew_for_the_task_and_what_is_known_of_it(tmp_path: Path
     assert episode.task.text.startswith(TASK)
     assert "no rights" in episode.task.text
     assert episode.task.context == "shop"
+    bank.close()
+
+
+def test_without_a_word_on_namespaces_a_plan_is_made_anew_in_those_of_the_first(tmp_path: Path) -> None:
+    bank = CaseBank(tmp_path / "bank.sqlite3")
+    task = Task(TASK)
+    episode = bank.open_episode(task, bank.retrieve(task, namespaces=("ours",)), None, namespace="ours")
+    again = asked("", "", episode.plan_id, "nothing yet")
+    assert state_of(bank, again, ())[1] == ("ours",)
+    assert state_of(bank, again, ("theirs", "ours"))[1] == ("theirs", "ours")
     bank.close()
 
 

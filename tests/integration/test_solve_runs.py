@@ -53,6 +53,15 @@ def test_a_call_that_would_take_long_says_running_and_is_asked_again(hasty: Desk
     assert (out["status"], out["calls"]) == ("solved", 1)
 
 
+def test_a_run_that_is_asked_for_is_not_given_another_task(desk: Desk) -> None:
+    async def use(client: Client) -> Any:
+        return await desk.solve(client, plan_id="p-1", task="Another one")
+
+    refused = desk.run({"sdk": entry("sdk.py")}, use)
+    assert refused.is_error
+    assert "plan_id: names a run that has its task already" in refused.content[0].text
+
+
 def test_cancelling_the_call_that_began_a_run_cancels_it_and_it_can_be_gone_on_with(desk: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     desk.host.steps = [("sdk__hold", {"gate": str(gate)})]

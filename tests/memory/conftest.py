@@ -1,4 +1,4 @@
-"""Banks for the memory's tests; the real embedding model comes from the conftest above."""
+"""Banks and notes for the memory's tests; the real embedding model comes from the conftest above."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from memento_memory.bank import CaseBank
 from memento_memory.embedding import Ready
+from memento_memory.notes import Notes
 from memory.making import TASKS, report
+from memory.noting import ACCOUNTING, OPERATIONS
 
 
 @pytest.fixture
@@ -43,3 +45,18 @@ def bank_of(tmp_path: Path, embedder) -> Iterator[Callable[[str], CaseBank]]:
     yield make
     for bank in made:
         bank.close()
+
+
+@pytest.fixture
+def by_words(words_bank: CaseBank, clock) -> Notes:
+    return Notes(words_bank.database, words_bank.embeddings, clock)
+
+
+@pytest.fixture
+def notes(bank: CaseBank, clock) -> Iterator[Notes]:
+    """Two notes with the real embedder, their vectors made."""
+    found = Notes(bank.database, bank.embeddings, clock)
+    found.add("default", "operations.md", OPERATIONS)
+    found.add("default", "accounting.md", ACCOUNTING)
+    assert found.embed_pending() == 5
+    return found

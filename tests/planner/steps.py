@@ -16,6 +16,7 @@ from memento_planner.limits import Limits
 from memento_planner.models.chat import ChatModel, Message, Reply, Request, Role, Stop, Supports, ToolUse, Usage
 from memento_planner.progress import SubtaskMemory, SubtaskResult
 from memento_planner.tools import ToolCaller
+from planner.file_tools import FunctionTools
 
 TASK = Task("Sum up the weekly report", "project: harbour")
 ALONE = Supports(tools=False, schema=True, context=4_096, small=True)
@@ -55,6 +56,12 @@ class Stage:
 def told(request: Request) -> list[Message]:
     """The tool messages of a request."""
     return [message for message in request.messages if message.role is Role.TOOL]
+
+
+def called(stage: Stage) -> list[str]:
+    """The names of the tools that were called."""
+    assert isinstance(stage.tools, FunctionTools)
+    return [name for name, *_ in stage.tools.called]
 
 
 def offered(request: Request) -> list[str]:

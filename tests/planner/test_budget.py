@@ -177,3 +177,8 @@ def test_half_a_character_from_a_model_or_a_tool_goes_no_further() -> None:
         return await MeteredTools(Broken(), Purse(Budget(), free)).call("a", {}, plan_id="p", subtask=1)
 
     assert anyio.run(called).text.encode()
+
+
+def test_a_budget_is_cut_down_to_what_is_allowed() -> None:
+    asked = Budget(tokens=500, dollars=None, seconds=10.0, calls=None)
+    assert asked.within(Budget(tokens=100, dollars=1.0, seconds=60.0, calls=None)) == Budget(100, 1.0, 10.0, None)

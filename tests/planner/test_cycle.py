@@ -92,6 +92,18 @@ def test_the_next_plan_is_asked_for_with_what_was_done_what_failed_and_the_plan_
     assert "Plan that failed:" in told(shop, 2)
 
 
+def test_the_judge_knows_what_an_earlier_plan_got_done(shop: Workshop) -> None:
+    shop.script(
+        planner=[a_plan("Count the ships", "Ask the harbour master"), a_plan("Think")],
+        executor=["twelve ships", "FAILED: asleep", "thought", "Twelve."],
+        judge=['{"reason": "counted", "verdict": "success", "score": 1}'],
+    )
+    assert shop.solve().status is Status.SOLVED
+    assert shop.judge is not None
+    assert "twelve ships" in shop.judge.asked[0].messages[0].text
+    assert "asleep" not in shop.judge.asked[0].messages[0].text
+
+
 def test_a_draft_that_failed_in_this_run_is_neither_offered_again_nor_taken(shop: Workshop) -> None:
     lines = {"planner": [a_plan(WRITE), "no JSON"], "executor": [WRITES, "wrote it", "milk"]}
     shop.script(**lines)  # type: ignore[arg-type]

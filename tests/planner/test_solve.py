@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from memento_memory.case import Evidence, Outcome, Task
 from memento_memory.errors import InputError, NotFoundError
 from memento_planner import run_state
-from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.events import CycleFailed, Planned, SubtaskEnded, ToolReturned
-from memento_planner.models.chat import OnText, Reply, Request, Supports, Usage
+from memento_planner.models.chat import Supports
 from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
-from memento_planner.solve import Solved
-from planner.scripted import Line, ScriptedModel, calls
+from planner.scripted import calls
 from planner.solving import TASK, Workshop, a_plan
 
 WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
@@ -139,29 +136,6 @@ def test_a_check_that_cannot_be_made_is_neither_a_success_nor_mended_by_another_
     assert (solved.status, solved.outcome, solved.cycles) == (Status.FAILED, "unknown", 1)
 
 
-def test_cycles_are_bounded_and_the_last_failure_is_the_status(shop: Workshop) -> None:
-    plans = [a_plan(f"Guess {i}") for i in range(9)]
-    shop.script(planner=plans, executor=["7"], judge=None)
-    solved = shop.solve(checks=Checks(answer="42"), cycles=2)
-    assert (solved.status, solved.cycles, solved.answer) == (Status.FAILED, 2, "7")
-    assert solved.outcome == "failure"
-    assert len(shop.planner.asked) == 2
-
-
-@pytest.mark.parametrize(
-    ("budget", "what"),
-    [(Budget(tokens=400), "tokens"), (Budget(calls=1), "calls"), (Budget(seconds=0.000001), "seconds")],
-)
-def test_a_budget_that_runs_out_is_said_with_an_answer_and_no_blame(shop: Workshop, budget: Budget, what: str) -> None:
-    shop.script(planner=[a_plan(WRITE, READ)], executor=[WRITES, "wrote it", READS, "it says milk", "milk"])
-    solved = shop.solve(budget=budget)
-    assert (solved.status, solved.why) == (Status.GAVE_UP, what)
-    if shop.opened:
-        assert solved.outcome == "unknown"
-        assert solved.answer
-        assert shop.bank.episode(solved.plan_id).result is not None
-
-
 def test_a_small_model_neither_judges_nor_rewords_the_answer(shop: Workshop) -> None:
     shop.script(planner=[a_plan(READ)], executor=['{"path": "list.txt"}'], judge=["never asked"])
     (shop.folder / "list.txt").write_text("eggs")
@@ -214,26 +188,6 @@ def test_a_tool_server_that_is_down_says_nothing_about_the_plan(shop: Workshop) 
     assert [e.is_error for e in shop.heard if isinstance(e, ToolReturned)] == [True]
 
 
-def test_an_answer_costs_no_more_than_what_was_left_for_it(shop: Workshop) -> None:
-    huge = Reply("thought", usage=Usage(10, 900))
-    shop.script(planner=[a_plan("Think", "Think more")], executor=[huge])
-    solved = shop.solve(budget=Budget(tokens=1_000))
-    assert (solved.status, solved.why) == (Status.GAVE_UP, "tokens")
-    assert "thought" in solved.answer
-
-
-@pytest.mark.parametrize(
-    ("planner", "first"), [([a_plan("Think", "Think more")], "thought"), ([a_plan("Think")], "FAILED: too hard")]
-)
-def test_neither_a_step_nor_a_plan_takes_what_is_kept_for_the_answer(
-    shop: Workshop, planner: list[Line], first: str
-) -> None:
-    shop.script(planner=[*planner, a_plan("Give in")], executor=[Reply(first, usage=Usage(10, 790)), "The answer."])
-    solved = shop.solve(budget=Budget(tokens=1_000))
-    assert (solved.status, solved.why, solved.answer) == (Status.GAVE_UP, "tokens", "The answer.")
-    assert (len(shop.planner.asked), len(shop.executor.asked)) == (1, 2)
-
-
 def test_an_answer_by_rule_says_why_a_step_failed_that_said_nothing(shop: Workshop) -> None:
     shop.script(planner=[a_plan("Think")], executor=[""])
     assert "the model said nothing" in shop.solve(cycles=1).answer
@@ -250,44 +204,12 @@ def test_cases_and_notes_come_from_all_namespaces_and_the_outcome_goes_to_the_fi
     assert shop.bank.case(solved.case_id).namespace == "ours"
 
 
-def test_a_model_that_never_answers_costs_no_more_time_than_there_is(shop: Workshop) -> None:
-    class Silent(ScriptedModel):
-        async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
-            await anyio.sleep_forever()
-            raise AssertionError
-
-    async def run() -> Solved:
-        with anyio.fail_after(60):
-            return await shop.solving(budget=Budget(seconds=0.5))
-
-    shop.script(planner=[a_plan("Think")], executor=["never said"])
-    shop.executor = Silent(name="executor")
-    solved = anyio.run(run)
-    assert (solved.status, solved.why) == (Status.GAVE_UP, "seconds")
-    assert solved.answer
-
-
 def test_a_task_or_a_run_has_to_be_named(shop: Workshop) -> None:
     with pytest.raises(InputError, match="task"):
         shop.solve(None)
     with pytest.raises(NotFoundError, match="plan_id"):
         shop.solve(None, resume="p-none")
     assert shop.bank.stats().episodes == 0
-
-
-def test_money_that_cannot_be_counted_is_refused_before_anything_is_spent(shop: Workshop) -> None:
-    shop.script(planner=[a_plan("Think")], executor=["thought"])
-    with pytest.raises(InputError, match="price of planner"):
-        shop.solve(budget=Budget(dollars=1.0))
-    assert not shop.planner.asked
-
-
-def test_the_price_of_a_judge_has_to_be_known_as_well(shop: Workshop) -> None:
-    shop.script(planner=["never asked"], executor=["never asked"], judge=["never asked"])
-    shop.planner.name = shop.executor.name = "local:scripted"
-    with pytest.raises(InputError, match="price of judge"):
-        shop.solve(budget=Budget(dollars=1.0))
-    assert not shop.planner.asked
 
 
 def test_what_an_earlier_plan_found_out_is_known_to_the_next_one_and_its_steps(shop: Workshop) -> None:

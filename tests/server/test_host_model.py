@@ -121,6 +121,8 @@ def test_an_answer_is_its_text_its_calls_and_why_it_ended() -> None:
     )
     cut = CreateMessageResult(role="assistant", content=text, model="m", stop_reason="maxTokens")
     assert to_reply(cut) == Reply("I look.", stop=Stop.LENGTH)
+    declined = CreateMessageResult(role="assistant", content=text, model="m", stop_reason="refusal")
+    assert to_reply(declined) == Reply("I look.", stop=Stop.REFUSAL)
     image = ImageContent(type="image", data="AAAA", mime_type="image/png")
     assert to_reply(CreateMessageResult(role="assistant", content=image, model="m")) == Reply("")
 

@@ -1,10 +1,8 @@
-"""Jobs in the background: begun, waited for, cancelled, gone on with, and never lost in silence."""
+"""Jobs in the background: begun, cancelled, gone on with, told of in a few words, and never lost in silence."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 import pytest
@@ -12,33 +10,14 @@ import pytest
 from memento_memory.errors import InputError
 from memento_memory.plan import parse_plan
 from memento_planner import events
-from memento_planner.models.chat import Message, Reply, Request, Role
-from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
 from memento_planner.solve import Solved
 from memento_server.jobs import MOST_AT_WORK, MOST_KEPT, BusyError, Job, Jobs, words
-from memento_server.mailbox import Mailbox
-
-ASKED = Request("Be brief.", (Message(Role.USER, "What is 6 times 7?"),))
+from server.working import until_over, with_jobs
 
 
 def solved(plan_id: str) -> Solved:
     return Solved(plan_id, Status.SOLVED, "", "42", None, "success", "judge", 1, "c-1", 10, None, 0.1, 0)
-
-
-def with_jobs(use: Callable[[Jobs], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        jobs = Jobs()
-        with anyio.fail_after(60):
-            async with jobs.running():
-                return await use(jobs)
-
-    return anyio.run(run)
-
-
-async def until_over(job: Job) -> None:
-    while not job.over:
-        await job.news()
 
 
 class Held:
@@ -240,72 +219,3 @@ def test_news_counts_what_changed_and_keeps_the_costs() -> None:
         assert job.spent == events.Spent(30, None, 1.0, 2)
 
     anyio.run(use)
-
-
-def test_a_question_waits_in_the_mailbox_for_its_answer() -> None:
-    async def use() -> None:
-        rung: list[str] = []
-        mailbox = Mailbox(lambda: rung.append("ring"), lambda: rung.append("put aside"))
-        answers: list[Reply] = []
-
-        async def ask() -> None:
-            answers.append(await mailbox.ask(ASKED))
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask)
-            await anyio.wait_all_tasks_blocked()
-            (question,) = mailbox.questions()
-            assert question.request == ASKED
-            mailbox.answer("question-99", Reply("to nobody"))
-            mailbox.answer(question.key, Reply("42"))
-            mailbox.answer(question.key, Reply("43"))
-        assert answers == [Reply("42")]
-        assert mailbox.questions() == ()
-        assert rung == ["ring", "ring"]
-
-    anyio.run(use)
-
-
-def test_a_question_that_is_taken_back_is_no_longer_put_to_anybody() -> None:
-    async def use() -> None:
-        mailbox = Mailbox(lambda: None, lambda: None)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(mailbox.ask, ASKED)
-            await anyio.wait_all_tasks_blocked()
-            assert len(mailbox.questions()) == 1
-            tasks.cancel_scope.cancel()
-        assert mailbox.questions() == ()
-
-    anyio.run(use)
-
-
-def test_a_host_that_declines_is_a_model_that_cannot_be_had() -> None:
-    async def use() -> None:
-        mailbox = Mailbox(lambda: None, lambda: None)
-
-        async def decline() -> None:
-            await anyio.wait_all_tasks_blocked()
-            mailbox.answer(mailbox.questions()[0].key, ModelUnavailableError("host: no"))
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(decline)
-            with pytest.raises(ModelUnavailableError, match="host: no"):
-                await mailbox.ask(ASKED)
-
-    anyio.run(use)
-
-
-def test_a_question_that_nobody_comes_for_puts_the_job_aside_for_later() -> None:
-    async def use(jobs: Jobs) -> None:
-        async def lonely(job: Job) -> Solved:
-            job.opened("p-1")
-            await Mailbox(lambda: None, job.cancel, patience_s=0).ask(ASKED)
-            raise AssertionError("there was no answer")
-
-        job = await jobs.start(lonely)
-        await until_over(job)
-        assert job.cancelled
-        assert job.failure is None
-        assert jobs.find("p-1") is None
-
-    with_jobs(use)

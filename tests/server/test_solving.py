@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from mcp.types import SamplingCapability, SamplingToolsCapability
 
 from memento_memory.case import Task
 from memento_memory.errors import InputError, MementoError
+from memento_planner import run_state
 from memento_planner.budget import Budget
 from memento_planner.checks import Checks
 from memento_planner.models.errors import ModelSetupError
 from memento_planner.models.spec import ModelSpec
-from memento_planner.run_state import Status
+from memento_planner.run_state import Cycle, RunState, Status
 from memento_planner.solve import Solved
 from memento_server.jobs import Job
 from memento_server.memory import Memory
@@ -57,6 +59,24 @@ def test_whatever_the_hosts_model_is_to_do_the_host_has_to_let_it_be_asked(model
     assert ordered(models, sampling=SamplingCapability(tools=SamplingToolsCapability())).host_tools
 
 
+def test_a_run_whose_budget_ran_out_is_over_unless_it_is_given_more(tmp_path: Path) -> None:
+    memory = Memory(replace(SETTINGS, bank=tmp_path / "bank.sqlite3"))
+    bank = memory.bank()
+    plan_id = bank.open_episode(Task("Count"), bank.retrieve(Task("Count")), None).plan_id
+    spent = RunState(Task("Count"), ("ours",), 4, 3, Budget(), cycles=(Cycle(plan_id),), status=Status.GAVE_UP)
+    solver = Solver(memory, None, Models(LOCAL, LOCAL, None))
+    for status, more, is_over in (
+        (Status.GAVE_UP, False, True),
+        (Status.GAVE_UP, True, False),
+        (Status.CANCELLED, False, False),
+        (Status.SOLVED, True, True),
+    ):
+        run_state.save(bank.database, replace(spent, status=status))
+        found = solver.finished(plan_id, more=more)
+        assert (found is not None) is is_over
+    memory.close()
+
+
 def test_a_job_that_broke_is_told_once_so_that_asking_again_goes_on_with_its_run() -> None:
     async def broken(job: Job) -> Solved:
         job.opened("p-1")
@@ -78,7 +98,7 @@ def test_a_job_that_broke_is_told_once_so_that_asking_again_goes_on_with_its_run
 def test_a_long_answer_is_cut_to_what_a_host_takes() -> None:
     solved = Solved("p-1", Status.SOLVED, "why " * 500, "x" * 50_000, None, "success", "judge", 1, "c-1", 1, None, 1, 0)
     out = over(solved)
-    assert len(out.answer) == 12_000
-    assert len(out.why) == 600
+    assert 11_000 < len(out.answer) <= 12_000
+    assert len(out.why) <= 600
     text = result(out).content[0]
-    assert len(text.text) == 4_000  # type: ignore[union-attr]
+    assert len(text.text) <= 4_000  # type: ignore[union-attr]
