@@ -54,8 +54,7 @@ async def plan_cycle(work: Work) -> Cycle:
         ModelError: if the planner gives no plan and no draft can take its place.
     """
     state = work.journal.state
-    open_cycle = state.cycles[-1] if state.cycles and not state.cycles[-1].failure else None
-    if open_cycle is None:
+    if state.open_cycle is None:
         names = frozenset(spec.name for spec in await work.tools.tools()) or None
         episode, advice = await anyio.to_thread.run_sync(_opened, work, names)
         if not state.cycles:
@@ -65,7 +64,7 @@ async def plan_cycle(work: Work) -> Cycle:
             await work.journal.put(cycle)
         work.on_open(work.journal.state.plan_id)
     else:
-        cycle = open_cycle
+        cycle = state.open_cycle
         episode, advice = await anyio.to_thread.run_sync(_reopened, work, cycle.plan_id)
     offered = await _offered(work, state.task, episode.slate)
     work.watch(Planning(len(work.journal.state.cycles), work.planner.name))

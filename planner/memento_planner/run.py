@@ -120,20 +120,20 @@ class Run:
 
     async def _take_up(self) -> None:
         """Tell of the plan that another process left in the middle."""
-        cycles = self.journal.state.cycles
-        if cycles and cycles[-1].plan is not None and not cycles[-1].failure:
-            await self.journal.write(self.journal.state)
-            episode = await anyio.to_thread.run_sync(self._bank.episode, cycles[-1].plan_id)
+        state = self.journal.state
+        cycle = state.open_cycle
+        if cycle is not None and cycle.plan is not None:
+            await self.journal.write(state)
+            episode = await anyio.to_thread.run_sync(self._bank.episode, cycle.plan_id)
             cases = tuple(entry.case.id for entry in episode.slate.shown)
-            self._work.watch(Planned(episode.plan_id, len(cycles), cycles[-1].plan, cycles[-1].source, cases))
+            self._work.watch(Planned(episode.plan_id, len(state.cycles), cycle.plan, cycle.source, cases))
 
     async def _cycles(self) -> tuple[Status, str, Result]:
         while True:
             state = self.journal.state
-            at_work = (
-                state.cycles[-1] if state.cycles and state.cycles[-1].plan and not state.cycles[-1].failure else None
-            )
-            cycle, failed = await run_cycle(self._work, at_work or await plan_cycle(self._work))
+            at_work = state.open_cycle
+            planned = at_work if at_work is not None and at_work.plan else await plan_cycle(self._work)
+            cycle, failed = await run_cycle(self._work, planned)
             if failed is None:
                 await self._answer()
                 verdict = await self._judged()

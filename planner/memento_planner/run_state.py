@@ -106,6 +106,11 @@ class RunState:
         return self.cycles[0].plan_id if self.cycles else ""
 
     @property
+    def open_cycle(self) -> Cycle | None:
+        """The cycle at work; None before the first, and after one that failed."""
+        return self.cycles[-1] if self.cycles and not self.cycles[-1].failure else None
+
+    @property
     def is_over(self) -> bool:
         """Whether there is nothing to go on with; where only a model or a server was down, there is."""
         return self.status is Status.SOLVED or (self.status is Status.FAILED and self.outcome == Outcome.FAILURE)
@@ -128,9 +133,9 @@ class RunState:
         """
         more = budget.beyond(self.spent) if self.status is Status.GAVE_UP else self.budget
         state = replace(self, status=Status.RUNNING, why="", budget=more)
-        if not self.cycles or self.cycles[-1].failure:
+        last = self.open_cycle
+        if last is None:
             return state
-        last = self.cycles[-1]
         done = {i: result for i, result in last.results.items() if result.status is SubtaskStatus.DONE}
         return state.with_cycle(replace(last, results=done))
 
