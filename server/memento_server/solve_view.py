@@ -31,7 +31,11 @@ class SolveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True)
+            if console.is_terminal and not console.is_dumb_terminal
+            else None
+        )
         self._head = ""
         self._plan: Plan | None = None
         self._status: dict[int, str] = {}

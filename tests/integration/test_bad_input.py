@@ -52,7 +52,7 @@ _REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("plan_with_memory", {"task": "x", "k": 2.5}, "k: Input should be a valid integer"),
     ("plan_with_memory", {"task": "x", "namespace": "no spaces"}, "namespace: 'no spaces' cannot be used; take"),
     ("plan_with_memory", {"task": "x", "namespace": "\udfff"}, "namespace: '\\udfff' cannot be used; take"),
-    ("plan_with_memory", {}, "task: is missing; give it"),
+    ("plan_with_memory", {}, "task: is empty; say in a sentence"),
     ("plan_with_memory", {"task": 5}, "task: Input should be a valid string; given was 5"),
     ("plan_with_memory", {"task": ["a"]}, "task: Input should be a valid string; given was ['a']"),
     ("plan_with_memory", {"task": None}, "task: Input should be a valid string; given was None"),

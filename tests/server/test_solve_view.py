@@ -38,7 +38,14 @@ def watched(*seen: events.Event, terminal: bool) -> str:
     """What is written of events."""
     out = io.StringIO()
     with SolveView(
-        Console(file=out, force_terminal=terminal, width=150, color_system=None, legacy_windows=False)
+        Console(
+            file=out,
+            force_terminal=terminal,
+            width=150,
+            color_system=None,
+            legacy_windows=False,
+            _environ={"TERM": "xterm"},
+        )
     ) as view:
         for event in seen:
             view.watch(event)
@@ -119,7 +126,7 @@ def test_the_picture_is_gone_too_when_watching_breaks_off() -> None:
     out = io.StringIO()
 
     def breaks_off() -> None:
-        with SolveView(Console(file=out, force_terminal=True)) as view:
+        with SolveView(Console(file=out, force_terminal=True, _environ={"TERM": "xterm"})) as view:
             view.watch(PLANNED)
             raise KeyboardInterrupt
 
