@@ -70,7 +70,7 @@ def draft_from(slate: Slate, task: Task, *, tried: Plan | None = None) -> tuple[
             continue
         draft = adapt(entry.case.plan, old=entry.case.task, new=task)
         if draft.plan is not None and draft.plan.skeleton in known:
-            draft = Draft(None, (), (), "the adapted plan is one that already failed, or is being replaced, on this very task")
+            draft = Draft(None, (), (), "the adapted plan already failed, or is being replaced, on this very task")
         if draft.plan is not None:
             return draft, entry.case
         first = first or (draft, entry.case)
