@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 SERVERS = Path(__file__).with_name("servers")
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
