@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,14 @@ from memento_memory.embedding import OnnxEmbedder, Ready, load, prepare
 
 settings.register_profile("memento", deadline=None)
 settings.load_profile("memento")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a program that is not here; where all have to be here, its lack is a failure."""
+    for mark in item.iter_markers("parts"):
+        if not any(map(shutil.which, mark.args)):
+            why = f"{' or '.join(mark.args)} is not installed; `make test-media` installs it"
+            (pytest.fail if os.environ.get("MEMENTO_TEST_ALL_PARTS") else pytest.skip)(why)
 
 
 class FrozenClock:

@@ -1,16 +1,12 @@
-"""Programs some tests need; `make test-media` installs them and then takes a missing one for a failure."""
+"""Programs some tests need and pip does not bring."""
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
-ALL_PARTS = "MEMENTO_TEST_ALL_PARTS"
+BROWSERS = ("chromium", "google-chrome", "chrome")
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    """Skip a test where none of the programs is installed, unless every part has to be there."""
-    missing = not any(map(shutil.which, programs)) and not os.environ.get(ALL_PARTS)
-    return pytest.mark.skipif(missing, reason=f"{' or '.join(programs)} is not installed; see make test-media")
+    """A test that one of these programs is needed for; it is skipped without, but by `make test-media` failed."""
+    return pytest.mark.parts(*programs)

@@ -20,9 +20,12 @@ from memento_planner.run import Crew
 from memento_planner.solve import Solved, SolveOptions, solve
 from memento_planner.tools import ToolCaller
 from planner.file_tools import file_tools
-from planner.scripted import Line, ScriptedModel
+from planner.scripted import Line, ScriptedModel, calls
 
 TASK = Task("Write the shopping list to list.txt and read it back")
+WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
+WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
+READS = calls(("read_file", {"path": "list.txt"}))
 
 
 def a_plan(*steps: tuple[str, str] | str) -> str:

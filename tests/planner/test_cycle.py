@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import anyio
-import pytest
 
 from memento_memory.case import Task
 from memento_memory.lessons import Draft, Lesson
@@ -21,20 +18,10 @@ from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
 from memory.making import SUCCESS, report
 from planner.scripted import calls
-from planner.solving import Workshop, a_plan
+from planner.solving import READ, READS, WRITE, WRITES, Workshop, a_plan
 
-WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
-WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
-READS = calls(("read_file", {"path": "list.txt"}))
 MILK = Task("Write 'milk' to list.txt")
 ADAPTED = "adapted to the new task by rule"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop.at(tmp_path)
-    yield made
-    made.bank.close()
 
 
 def told(shop: Workshop, cycle: int = 1) -> str:

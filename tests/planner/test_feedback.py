@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from memento_memory.case import Evidence, Outcome, Result
 from memento_memory.retention import Report, Status
 from memento_planner import run_state
 from memento_planner.feedback import record
 from memento_planner.solve import Solved
 from planner.scripted import calls
-from planner.solving import TASK, Workshop, a_plan
+from planner.solving import READ, TASK, WRITE, Workshop, a_plan
 
-WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
 WRONG = Result.graded(Outcome.FAILURE, None, Evidence.TEST_PASSED, "it was the wrong list")
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop.at(tmp_path)
-    yield made
-    made.bank.close()
 
 
 def in_two_cycles(shop: Workshop) -> Solved:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from memento_memory.case import Evidence, Outcome, Task
@@ -16,18 +13,7 @@ from memento_planner.models.chat import Supports
 from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
 from planner.scripted import calls
-from planner.solving import TASK, Workshop, a_plan
-
-WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
-WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
-READS = calls(("read_file", {"path": "list.txt"}))
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop.at(tmp_path)
-    yield made
-    made.bank.close()
+from planner.solving import READ, READS, TASK, WRITE, WRITES, Workshop, a_plan
 
 
 def test_a_task_is_planned_carried_out_answered_judged_and_kept(shop: Workshop) -> None:

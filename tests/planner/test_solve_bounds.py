@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import anyio
 import pytest
 
@@ -14,19 +11,8 @@ from memento_planner.checks import Checks
 from memento_planner.models.chat import OnText, Reply, Request, Usage
 from memento_planner.run_state import Status
 from memento_planner.solve import Solved
-from planner.scripted import Line, ScriptedModel, calls
-from planner.solving import Workshop, a_plan
-
-WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
-WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
-READS = calls(("read_file", {"path": "list.txt"}))
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop.at(tmp_path)
-    yield made
-    made.bank.close()
+from planner.scripted import Line, ScriptedModel
+from planner.solving import READ, READS, WRITE, WRITES, Workshop, a_plan
 
 
 def test_cycles_are_bounded_and_the_last_failure_is_the_status(shop: Workshop) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import anyio
 import pytest
 
@@ -19,19 +16,7 @@ from memento_planner.journal import held
 from memento_planner.models.chat import Request
 from memento_planner.models.errors import ModelUnavailableError
 from memento_planner.run_state import Status
-from planner.scripted import calls
-from planner.solving import Workshop, a_plan
-
-WRITE, READ = ("Write milk to list.txt", "write_file"), ("Read list.txt", "read_file")
-WRITES = calls(("write_file", {"path": "list.txt", "text": "milk"}))
-READS = calls(("read_file", {"path": "list.txt"}))
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop.at(tmp_path)
-    yield made
-    made.bank.close()
+from planner.solving import READ, READS, WRITE, WRITES, Workshop, a_plan
 
 
 def test_a_run_that_gave_up_goes_on_with_another_budget(shop: Workshop) -> None:

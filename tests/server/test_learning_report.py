@@ -17,7 +17,7 @@ from memento_memory.store.database import Database
 from memento_server.learning_report import page, write
 from server import evaluated
 
-BROWSER = next((found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None)
+BROWSERS = ("chromium", "google-chrome", "chrome")
 
 
 class Elements(HTMLParser):
@@ -141,12 +141,13 @@ def test_a_proportion_at_the_edge_still_has_an_interval(rewards: list[float], lo
     assert low <= found.low <= found.value <= found.high <= high
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
+@pytest.mark.parts(*BROWSERS)
 def test_a_browser_shows_the_page(lived: LearningReport, tmp_path: Path) -> None:
     file, profile = tmp_path / "out.html", tmp_path / "profile"
     write(file, lived)
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--dump-dom"]
-    done = subprocess.run([str(BROWSER), *options, file.as_uri()], capture_output=True, text=True, timeout=120)
+    browser = next(found for name in BROWSERS if (found := shutil.which(name)))
+    done = subprocess.run([browser, *options, file.as_uri()], capture_output=True, text=True, timeout=120)
     shown = Elements(done.stdout)
     assert sum(tag == "svg" for tag, _ in shown.found) == 4
     assert "script" not in {tag for tag, _ in shown.found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from memento_toolhub.backend import Backend, UnavailableError, server_text
+from memento_toolhub.plans import META_PLAN
 from memento_toolhub.trace import Record, RelayedCall
 from memento_toolhub.trust.bounds import bound
 from memento_toolhub.trust.redact import bounded_json
@@ -115,11 +116,16 @@ class Caller:
         self, ctx: ServerRequestContext[Any, Any], order: Order, connection: Connection, tasks: TaskGroup
     ) -> Result:
         config = order.backend.config
+        plan = {META_PLAN: order.plan[0]} if order.plan[0] else {}
 
         def make(answers: Any, state: str | None, meta: types.RequestParamsMeta | None) -> types.CallToolRequest:
             return types.CallToolRequest(
                 params=types.CallToolRequestParams(
-                    name=order.tool, arguments=order.arguments, input_responses=answers, request_state=state, _meta=meta
+                    name=order.tool,
+                    arguments=order.arguments,
+                    input_responses=answers,
+                    request_state=state,
+                    _meta=cast(types.RequestParamsMeta, {**(meta or {}), **plan}) or None,
                 )
             )
 
