@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +38,10 @@ def events(*items: Mapping[str, Any] | str) -> list[str]:
     return lines
 
 
+Line = Answer | Callable[[Any], Answer]
+"""An answer, or what makes one from the request's JSON body."""
+
+
 class WireServer:
     """Gives its answers in order, the last one again and again.
 
@@ -47,7 +51,7 @@ class WireServer:
         hung_up: set once a client has gone away before the end of an answer.
     """
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Line]) -> None:
         self.requests: list[tuple[str, dict[str, str], Any]] = []
         self.hung_up = threading.Event()
         outer = self
@@ -57,11 +61,12 @@ class WireServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                answer = answers[min(len(outer.requests), len(answers) - 1)]
+                line = answers[min(len(outer.requests), len(answers) - 1)]
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                outer.requests.append((self.path, headers, json.loads(body or b"null")))
+                asked = json.loads(body or b"null")
+                outer.requests.append((self.path, headers, asked))
                 try:
-                    self._give(answer)
+                    self._give(line if isinstance(line, Answer) else line(asked))
                 except ConnectionError:
                     outer.hung_up.set()
                     self.close_connection = True

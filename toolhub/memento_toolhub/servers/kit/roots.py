@@ -50,13 +50,13 @@ class Roots:
     def _inside(self, written: str, field: str) -> Path:
         if not written or "\0" in written:
             raise ToolError(f"{field}: give the path of a file; {self.shown}")
-        given = Path(written).expanduser()
-        tried = [given] if given.is_absolute() else [folder / given for folder in self.folders]
         try:
+            given = Path(written).expanduser()
+            tried = [given] if given.is_absolute() else [folder / given for folder in self.folders]
             inside = [path for path in map(Path.resolve, tried) if any(path.is_relative_to(f) for f in self.folders)]
             found = next((path for path in inside if path.exists()), inside[0] if inside else None)
         except (OSError, RuntimeError) as error:
-            raise ToolError(f"{field}: {written[:200]} cannot be a path ({error})") from error
+            raise ToolError(f"{field}: {written[:200]} cannot be a path ({error}); {self.shown}") from error
         if found is None:
             raise ToolError(f"{field}: {written} is outside of what may be read; {self.shown}")
         return found
