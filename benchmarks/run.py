@@ -26,7 +26,7 @@ from measure import Figure, Setup
 from memento_memory.embedding import DEFAULT_MODEL, load, prepare
 
 HERE = Path(__file__).parent
-SPEED = ("start", "first_plan", "warm_calls", "dense_search", "recording", "footprint", "relay", "peers")
+SPEED = ("start", "first_plan", "warm_calls", "dense_search", "recording", "footprint", "relay", "bundled", "peers")
 QUALITY = ("retrieval_quality", "adaptation")  # scripts with tables of their own; they need --data
 _LARGEST = 100_000
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.extension import Extension
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp.types import CallToolResult, InputRequiredResult, Tool
-from pydantic import ValidationError
 
 from memento_memory.errors import MementoError
 from memento_server import prompts, resources, tools
 from memento_server.memory import Memory
 from memento_server.settings import Settings
-from memento_server.stdio import encodable, low_level, serve
-from memento_server.wire import flat
+from memento_server.stdio import low_level, serve
+from memento_toolhub.servers.kit.tool_server import ToolServer
 
 if TYPE_CHECKING:
     from memento_server.relaying import Relaying
@@ -59,59 +54,16 @@ While its status is running, call it again with the plan_id.
 """
 
 
-class MementoServer(MCPServer[Memory]):
-    """An MCPServer that refuses arguments it does not know and answers mistakes with the field and the fix."""
+class MementoServer(ToolServer[Memory]):
+    """The server of Memento's own tools, whose errors are told as they are."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._published: list[Tool] = []
-
-    async def list_tools(self) -> list[Tool]:
-        """The tools with schemas that every host can read, in the order in which they were registered."""
-        if not self._published:
-            self._published = [
-                tool.model_copy(
-                    update={
-                        "description": inspect.cleandoc(tool.description or ""),
-                        "input_schema": flat(tool.input_schema),
-                        "output_schema": flat(tool.output_schema or {}),
-                    }
-                )
-                for tool in await super().list_tools()
-            ]
-        return self._published
-
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Memory, Any] | None = None
-    ) -> CallToolResult | InputRequiredResult:
-        known = next((tool.input_schema["properties"] for tool in await self.list_tools() if tool.name == name), None)
-        if known is not None and (unknown := [key for key in arguments if key not in known]):
-            raise ToolError(encodable(f"{unknown[0]}: is not an argument of {name}; it takes {', '.join(known)}"))
-        try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                raise ToolError(encodable(explain(error.__cause__))) from error
-            if isinstance(error.__cause__, MementoError):
-                raise ToolError(encodable(str(error.__cause__))) from error
-            raise
+    def explained(self, cause: BaseException | None) -> str:
+        """What is told of an error that a tool ended with."""
+        return str(cause) if isinstance(cause, MementoError) else super().explained(cause)
 
     async def run_stdio_async(self) -> None:
         """Serve on standard input and output."""
         await serve(self)
-
-
-def explain(error: ValidationError) -> str:
-    """Arguments that do not fit, as one line each: the field, what is wrong, what was given."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        field = ".".join(str(part) for part in problem["loc"]) or "arguments"
-        if problem["type"] == "missing":
-            lines.append(f"{field}: is missing; give it")
-        else:
-            given = repr(problem["input"])
-            lines.append(f"{field}: {problem['msg']}; given was {given[:80]}{'…' if len(given) > 80 else ''}")
-    return "\n".join(lines)
 
 
 def build(settings: Settings) -> MementoServer:

@@ -14,11 +14,13 @@ from memento_server import (
     cli_cases,
     cli_curate,
     cli_distill,
+    cli_enable,
     cli_evaluate,
     cli_explain,
     cli_learn,
     cli_notes,
     cli_solve,
+    cli_tool,
     cli_tools,
     cli_trace,
     cli_trust,
@@ -39,7 +41,10 @@ app.add_typer(cli_cases.app, name="cases")
 cli_tools.app.command("test")(cli_trust.try_out)
 cli_tools.app.command()(cli_trust.approve)
 cli_tools.app.command()(cli_trust.log)
+cli_tools.app.add_typer(cli_enable.app, name="enable")
+cli_tools.app.command()(cli_enable.disable)
 app.add_typer(cli_tools.app, name="tools")
+app.add_typer(cli_tool.app, name="tool")
 app.command()(cli_solve.solve)
 app.add_typer(cli_notes.app, name="notes")
 app.command()(cli_distill.distill)

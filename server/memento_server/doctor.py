@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from memento_memory.errors import MementoError
 from memento_server.settings import Settings
 from memento_toolhub.errors import HubError
+from memento_toolhub.servers.bundled import BUNDLED, Bundled
 
 _PYTHON = (3, 11)
 
@@ -25,7 +27,7 @@ class Check:
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Python, SQLite, sqlite-vec, the embedding model, permissions, the bank itself, and the tools file."""
+    """Python, SQLite, sqlite-vec, the embedding model, permissions, the bank itself, the tools file, bundled tools."""
     checks = [
         _python(),
         _guarded("SQLite", _sqlite),
@@ -35,6 +37,7 @@ def examine(settings: Settings) -> list[Check]:
     checks.append(_folder(settings))
     checks.append(_guarded("bank", lambda: _bank(settings)))
     checks.append(_guarded("tools file", _tools))
+    checks += [_guarded(f"tool {server.name}", partial(_bundled, server)) for server in BUNDLED.values()]
     return checks
 
 
@@ -134,3 +137,45 @@ def _tools() -> Check:
     problems = [backend.problem for backend in backends if backend.enabled and backend.problem]
     found = f"{file}, {len(backends)} servers" + "".join(f"; {problem}" for problem in problems)
     return Check("tools file", not problems, found, "correct the file, then try the servers with: memento tools test")
+
+
+def _bundled(server: Bundled) -> Check:
+    """What a bundled server needs; one that is off needs nothing, so that nothing of it can fail."""
+    from memento_server.bundled import described
+    from memento_server.bundled_flags import settings_in
+    from memento_toolhub.config.hub import Stdio
+
+    name, started = f"tool {server.name}", _started(server)
+    if not isinstance(started, Stdio):
+        lacking = described(server.missing(os.environ))
+        found = f"off (would need {lacking})" if lacking else f"off; memento tools enable {server.name}"
+        return Check(name, True, found)
+    environment = {**os.environ, **started.env, **settings_in(started.args)}
+    if missing := server.missing(environment):
+        return Check(name, False, described(missing), f"see above, or: memento tools disable {server.name}")
+    partly = [need for need in server.needs(environment) if not need.ok]
+    without = "".join(f"; without {need.name} no {', '.join(need.tools)} ({need.fix})" for need in partly)
+    return Check(name, True, f"on{without}")
+
+
+def _started(server: Bundled) -> object:
+    """How the tools file starts a bundled server; None where it does not, or the file cannot be read."""
+    from memento_server.tools_file import tools_file
+    from memento_toolhub.config.hub import Stdio, load
+    from memento_toolhub.config.portable import bundled_server_of
+
+    file = tools_file(None)
+    try:
+        backends = load(file).backends if file else ()
+    except HubError:
+        return None  # the check of the file says so
+    starts = (backend.transport for backend in backends if backend.enabled)
+    return next(
+        (
+            start
+            for start in starts
+            if isinstance(start, Stdio)
+            and bundled_server_of({"command": start.command, "args": list(start.args)}) == server.name
+        ),
+        None,
+    )

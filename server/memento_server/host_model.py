@@ -82,7 +82,8 @@ def _message(message: Message) -> types.SamplingMessage:
     blocks: list[types.SamplingMessageContentBlock] = [
         types.ToolUseContent(name=use.name, id=use.id, input=dict(use.arguments or {})) for use in message.tool_uses
     ]
-    if message.text or not blocks:
+    if message.text or not (blocks or message.images):
         blocks.insert(0, types.TextContent(type="text", text=message.text))
+    blocks[:0] = [types.ImageContent(data=image.base64, mime_type=image.media_type) for image in message.images]
     role = "assistant" if message.role is Role.ASSISTANT else "user"
     return types.SamplingMessage(role=role, content=blocks[0] if len(blocks) == 1 else blocks)  # type: ignore[arg-type]

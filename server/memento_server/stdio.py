@@ -58,11 +58,6 @@ def reread(error: ValidationError) -> Item:
         return error
 
 
-def encodable(text: str) -> str:
-    """The text with half characters spelled out, as in \\ud800."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
         return _HALF.sub("\ufffd", value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -82,32 +82,3 @@ class SolveOut(Out):
     calls: int = 0
     seconds: float = 0.0
     dollars: NullableNumber = None
-
-
-def flat(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema with its $refs written out and its titles dropped; hosts stumble over $defs, models over length."""
-    definitions = schema.get("$defs", {})
-
-    def walk(node: Any) -> Any:
-        if isinstance(node, list):
-            return [walk(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        if "$ref" in node:
-            target = definitions[node["$ref"].rsplit("/", 1)[1]]
-            return walk({**target, **{key: value for key, value in node.items() if key != "$ref"}})
-        if "anyOf" in node and {"type": "null"} in node["anyOf"]:
-            some = next(item for item in node["anyOf"] if item != {"type": "null"})
-            inner = walk({**some, **{key: value for key, value in node.items() if key != "anyOf"}})
-            return {**inner, "type": [inner["type"], "null"]}
-        return {key: walk(value) for key, value in node.items() if not _is_noise(key, value)}
-
-    def _is_noise(key: str, value: Any) -> bool:
-        return (
-            key == "$defs"
-            or (key in ("title", "additionalProperties") and not isinstance(value, dict))
-            or (key == "default" and value is None)
-        )
-
-    flattened: dict[str, Any] = walk(schema)
-    return flattened

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from memento_planner.models.chat import Message, Reply, Request, Role, ToolSpec, ToolUse
+from memento_planner.models.chat import Image, Message, Reply, Request, Role, ToolSpec, ToolUse
 
 Block = dict[str, Any]
 
@@ -125,9 +125,15 @@ def _blocks(message: Message) -> list[Block]:
             result["is_error"] = True
         text = message.text if message.text.strip() else "(no message)" if message.is_error else ""
         return [{**result, "content": text} if text else result]
-    blocks: list[Block] = [{"type": "text", "text": message.text}] if message.text.strip() else []
+    blocks = [_picture(image) for image in message.images]
+    if message.text.strip():
+        blocks.append({"type": "text", "text": message.text})
     calls = [{"type": "tool_use", "id": use.id, "name": use.name, "input": input_of(use)} for use in message.tool_uses]
     return [*blocks, *calls]
+
+
+def _picture(image: Image) -> Block:
+    return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.base64}}
 
 
 def input_of(use: ToolUse) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,10 +62,29 @@ class ToolUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes with a message.
+
+    Attributes:
+        media_type: image/png, image/jpeg, image/gif or image/webp: what all providers take.
+        data: the file's bytes.
+    """
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+    @property
+    def base64(self) -> str:
+        """The bytes as providers and hosts want them."""
+        return b64encode(self.data).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation.
 
     Attributes:
+        images: of a user's message, what the text is about; they come before it.
         tool_uses: the calls an assistant message asks for.
         tool_use_id: of a tool message, the call it is the result of.
         is_error: of a tool message, whether the call failed.
@@ -75,6 +95,7 @@ class Message:
     tool_uses: tuple[ToolUse, ...] = ()
     tool_use_id: str = ""
     is_error: bool = False
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +164,14 @@ class Supports:
         schema: replies held to a JSON schema.
         context: tokens it can read and write in all.
         small: whether it is too weak for more than filling in what it is shown: about a billion parameters or fewer.
+        images: whether it may be shown pictures; an endpoint may still have a model that sees none, and says so.
     """
 
     tools: bool = True
     schema: bool = True
     context: int = 128_000
     small: bool = False
+    images: bool = True
 
 
 class ChatModel(Protocol):

@@ -10,6 +10,7 @@ from memento_planner.models.chat import OnText, Reply, Request, Supports, Usage
 from memento_planner.models.schema_tools import complete_with_schema
 
 _CHARS_PER_TOKEN = 4
+_TOKENS_PER_IMAGE = 1_500  # about what providers count for a picture of 1,568 pixels
 
 
 class Asker(Protocol):
@@ -63,9 +64,10 @@ class HostModel:
 
 
 def estimate(request: Request, reply: Reply) -> Usage:
-    """About how many tokens a request and its reply are."""
+    """About how many tokens a request and its reply are; a picture counts 1,500."""
     read = len(request.system) + sum(len(message.text) for message in request.messages)
     read += sum(len(use.raw) for message in request.messages for use in message.tool_uses)
     read += sum(len(tool.description) + len(json.dumps(tool.input_schema, default=str)) for tool in request.tools)
+    seen = _TOKENS_PER_IMAGE * sum(len(message.images) for message in request.messages)
     written = len(reply.text) + sum(len(use.raw) for use in reply.tool_uses)
-    return Usage(-(-read // _CHARS_PER_TOKEN), -(-written // _CHARS_PER_TOKEN))
+    return Usage(seen - (-read // _CHARS_PER_TOKEN), -(-written // _CHARS_PER_TOKEN))

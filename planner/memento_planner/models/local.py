@@ -77,7 +77,7 @@ class LocalModel:
     @property
     def supports(self) -> Supports:
         """No function calling of its own; see `schema_tools`."""
-        return Supports(tools=False, schema=True, context=self._context, small=self._small)
+        return Supports(tools=False, schema=True, context=self._context, small=self._small, images=False)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Answer a request.
@@ -85,10 +85,12 @@ class LocalModel:
         Raises:
             ModelSetupError: if the package is missing or llama.cpp cannot load the file.
             ContextLengthError: if the request is longer than the model can read.
-            ModelError: if llama.cpp refuses the request, such as a schema it cannot follow.
+            ModelError: if there are pictures, or llama.cpp refuses the request, such as a schema it cannot follow.
         """
         if request.tools:
             raise ModelError(f"{self._name} takes no tools; offer them through schema_tools.complete_with_schema")
+        if any(message.images for message in request.messages):
+            raise ModelError(f"{self._name} reads text and sees no pictures; choose a model of anthropic: or openai:")
         return await to_thread.run_sync(self._answer, _body(request), on_text)
 
     async def aclose(self) -> None:

@@ -177,9 +177,18 @@ def _message(message: Message) -> dict[str, Any]:
         text = f"The call failed: {message.text}" if message.is_error else message.text
         return {"role": "tool", "tool_call_id": message.tool_use_id, "content": text}
     if not message.tool_uses:
-        return {"role": message.role.value, "content": message.text}
+        return {"role": message.role.value, "content": _content(message)}
     made = [_call(use) for use in message.tool_uses]
     return {"role": "assistant", "content": message.text or None, "tool_calls": made}
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Plain text where there is no picture: not every endpoint takes a list."""
+    if not message.images:
+        return message.text
+    urls = (f"data:{image.media_type};base64,{image.base64}" for image in message.images)
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [*parts, {"type": "text", "text": message.text}] if message.text else parts
 
 
 def _call(use: ToolUse) -> dict[str, Any]:

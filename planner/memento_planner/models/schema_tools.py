@@ -139,9 +139,9 @@ def plain_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
         text = _as_text(message, names)
         if plain and plain[-1].role is role:
-            plain[-1] = Message(role, f"{plain[-1].text}\n\n{text}")
+            plain[-1] = Message(role, f"{plain[-1].text}\n\n{text}", images=plain[-1].images + message.images)
         else:
-            plain.append(Message(role, text))
+            plain.append(Message(role, text, images=message.images))
     return tuple(plain)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +16,7 @@ from memento_toolhub.config.expand import Expander, folder_of
 from memento_toolhub.config.hub import backend_of
 from memento_toolhub.config.portable import is_memento, plain_secrets, portable
 from memento_toolhub.config.servernames import server_names
+from memento_toolhub.config.writing import put
 from memento_toolhub.errors import HubError
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -149,29 +149,4 @@ def write(plan: ImportPlan) -> None:
     Raises:
         HubError: if the target has changed since the plan was made, or cannot be written.
     """
-    from filelock import FileLock, Timeout
-
-    target = plan.target.resolve()  # a link stays one
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock", timeout=10):
-            if (read_text(target) if target.exists() else None) != plan.before:
-                raise HubError(str(target), "has changed meanwhile; run the import again")
-            _replace(target, plan.after)
-    except Timeout:
-        raise HubError(str(target), "another import is writing it; run this one again") from None
-    except OSError as error:
-        raise HubError(str(target), f"cannot be written ({error.strerror}); give another file with --to") from error
-
-
-def _replace(file: Path, text: str) -> None:
-    descriptor, partial = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".partial", dir=file.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, file)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    put(plan.target, plan.before, plan.after)

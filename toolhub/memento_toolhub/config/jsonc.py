@@ -16,6 +16,11 @@ def without_comments(text: str) -> str:
     return _COMMENT.sub(lambda found: found[1] or _NOT_A_LINE_END.sub(" ", found[0]), text)
 
 
+def plain(text: str) -> str:
+    """The text as strict JSON, with spaces where comments and commas too many were."""
+    return _COMMA.sub(lambda found: found[1] or " ", without_comments(text))
+
+
 def parse(text: str) -> tuple[object, tuple[str, ...]]:
     """The value of a JSON text, and the keys that are written twice in one object (the last one counts).
 
@@ -32,5 +37,4 @@ def parse(text: str) -> tuple[object, tuple[str, ...]]:
             twice.extend(key for key in kept if keys.count(key) > 1)
         return kept
 
-    bare = _COMMA.sub(lambda found: found[1] or " ", without_comments(text))
-    return json.loads(bare, object_pairs_hook=members), tuple(twice)
+    return json.loads(plain(text), object_pairs_hook=members), tuple(twice)

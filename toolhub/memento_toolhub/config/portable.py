@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
@@ -66,12 +67,23 @@ def is_memento(values: Mapping[str, object]) -> bool:
             return parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port == _MEMENTO_PORT
         except ValueError:
             return False
+    return "serve" in _words_to_memento(values)
+
+
+def bundled_server_of(values: Mapping[str, object]) -> str:
+    """The bundled server that an entry starts, as `memento tool NAME` does; "" for any other entry."""
+    words = _words_to_memento(values)
+    return next((name for word, name in pairwise(words) if word == "tool"), "")
+
+
+def _words_to_memento(values: Mapping[str, object]) -> list[str]:
+    """The words of a command that starts Memento, none of any other."""
     args = values.get("args")
     words = [
         word for word in (values.get("command"), *(args if isinstance(args, list) else ())) if isinstance(word, str)
     ]
     programs = {PurePosixPath(PureWindowsPath(word).as_posix()).name.lower().removesuffix(".exe") for word in words}
-    return "serve" in words and bool(programs & {"memento", "memento_server", "memento-cbr"})
+    return words if programs & {"memento", "memento_server", "memento-cbr"} else []
 
 
 def plain_secrets(values: Mapping[str, object]) -> tuple[str, ...]:

@@ -1,0 +1,41 @@
+"""How the tests of the document reader reach samples and the reader."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.documents.document import Document
+from memento_toolhub.servers.documents.reader import read_file
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+def read(path: Path | str, *inner: str, pages: str = "", query: str = "") -> Document:
+    """A file, or a sample by its name, as the tool reads it, but in this process."""
+    path = SAMPLES / path
+    return read_file(str(path), path.name, inner, pages, query)
+
+
+def refusal(path: Path | str, *inner: str, pages: str = "") -> str:
+    """What is said where a file cannot be read."""
+    with pytest.raises(ToolError) as found:
+        read(path, *inner, pages=pages)
+    assert str(found.value).startswith(("path_or_url: ", "pages: "))
+    return str(found.value)
+
+
+def renamed(sample: str, folder: Path, name: str) -> Path:
+    """A sample under another name."""
+    return Path(shutil.copy(SAMPLES / sample, folder / name))
+
+
+def result_or_refusal(path: Path) -> str:
+    """The format a file was read as, or why it was not; anything else is an error."""
+    try:
+        return read(path).format
+    except ToolError as error:
+        return str(error)

@@ -1,0 +1,103 @@
+"""Ears on this machine: the real faster-whisper, in its own process, with a model whose words are known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anyio
+import psutil
+import pytest
+from mcp.server.mcpserver.exceptions import ToolError
+
+from bundled.media import tiny_whisper
+from bundled.media.made import save_media, save_wav, tone, voice
+from bundled.media.using import call, refusal, told
+from memento_toolhub.servers.media.whisper import WhisperEars
+from memento_toolhub.servers.media.whisper_models import MissingModelError, find
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_whisper.save(tmp_path_factory.mktemp("whisper"))
+
+
+def test_speech_is_written_down_by_a_model_on_this_machine(tmp_path: Path, model: Path) -> None:
+    save_media(tmp_path / "film.mp4", scenes=("red",), scene_seconds=2, sound=voice(2))
+    steps: list[str] = []
+    found = told(call(tmp_path, "transcribe", ears=WhisperEars(str(model)), progress=steps, path="film.mp4"))
+    [segment] = found["segments"]
+    assert segment["text"] == tiny_whisper.WORDS
+    assert 0 <= segment["start"] < segment["end"] <= 2.2
+    assert (found["language"], found["by"]) == ("en", f"whisper:{model}")
+    assert steps[-1].startswith("heard")
+
+
+def test_where_nobody_speaks_nothing_is_made_up(tmp_path: Path, model: Path) -> None:
+    save_wav(tmp_path / "a.wav", tone(2))
+    found = told(call(tmp_path, "transcribe", ears=WhisperEars(str(model)), path="a.wav"))
+    assert (found["segments"], found["text"], found["note"]) == ([], "", "no speech was heard in it")
+
+
+def test_a_language_the_model_does_not_know_is_refused(tmp_path: Path, model: Path) -> None:
+    save_wav(tmp_path / "a.wav", voice(1))
+    why = refusal(call(tmp_path, "transcribe", ears=WhisperEars(str(model)), path="a.wav", language="de"))
+    assert "'de' is not one it knows; it knows en" in why
+
+
+def test_a_broken_model_is_reported(tmp_path: Path, model: Path) -> None:
+    broken = tmp_path / "model"
+    broken.mkdir()
+    for file in model.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes()[:1000])
+    save_wav(tmp_path / "a.wav", voice(1))
+    assert "cannot be loaded" in refusal(call(tmp_path, "transcribe", ears=WhisperEars(str(broken)), path="a.wav"))
+
+
+def test_a_call_that_is_given_up_leaves_no_process(tmp_path: Path, model: Path) -> None:
+    wav = save_wav(tmp_path / "a.wav", voice(2))
+
+    def hearing() -> list[psutil.Process]:
+        return [p for p in psutil.Process(os.getpid()).children() if any("whisper_process" in a for a in p.cmdline())]
+
+    async def give_up() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(WhisperEars(str(model)).hear, wav, "", None)
+            while not hearing():
+                await anyio.sleep(0.02)
+            group.cancel_scope.cancel()
+
+    anyio.run(give_up)
+    assert hearing() == []
+
+
+def test_a_size_that_is_not_here_is_not_fetched_but_said_how_to_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    save_wav(tmp_path / "a.wav", voice(1))
+    why = refusal(call(tmp_path, "transcribe", ears=WhisperEars("small"), path="a.wav"))
+    assert "about 485 MB" in why
+    assert "whisper_models small" in why
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_size_that_is_in_hugging_faces_cache_is_found(tmp_path: Path, model: Path) -> None:
+    snapshot = tmp_path / "hub" / "models--Systran--faster-whisper-tiny" / "snapshots" / "abc"
+    snapshot.parent.mkdir(parents=True)
+    snapshot.symlink_to(model)
+    assert find("tiny", {"HF_HOME": str(tmp_path)}) == snapshot
+
+
+def test_a_folder_without_a_tokenizer_is_refused_for_it_would_be_fetched(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").touch()
+    with pytest.raises(MissingModelError, match=r"no tokenizer\.json and no config\.json"):
+        find(str(tmp_path))
+    with pytest.raises(MissingModelError, match="neither a folder nor one of the sizes"):
+        find("enormous")
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memento_toolhub.servers.media.whisper.find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"memento-cbr\[media\]"):
+        anyio.run(WhisperEars("tiny").hear, tmp_path / "a.wav", "", None)

@@ -1,0 +1,1 @@
+"""Python and shell commands in a sandbox, with a folder of files for each plan."""

@@ -1,0 +1,1 @@
+"""The server that reads documents of many formats, and asks tables questions."""

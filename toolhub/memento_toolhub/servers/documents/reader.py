@@ -1,0 +1,146 @@
+"""From a file to what it says: what runs in the process apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.documents import archives, book, mail, office, opendocument, pdf, sheets, texts
+from memento_toolhub.servers.documents.document import MOST_BYTES, MOST_TEXT, Document, Entry, Source
+from memento_toolhub.servers.documents.kinds import KINDS, kind_of, misnamed
+from memento_toolhub.servers.kit.relevance import matching
+
+MOST_DEPTH = 3
+"""Archives inside one another that are opened."""
+_READERS: dict[str, Callable[[Source, str], Document]] = {
+    "pdf": pdf.read,
+    "docx": office.read_docx,
+    "pptx": office.read_pptx,
+    "odt": opendocument.read_text,
+    "odp": opendocument.read_slides,
+    "xlsx": sheets.read,
+    "xlsb": sheets.read,
+    "xls": sheets.read,
+    "ods": sheets.read,
+    "epub": book.read,
+    "msg": mail.read_msg,
+    "eml": mail.read_eml,
+    "html": texts.read_html,
+    "json": texts.read_json,
+    "jsonl": texts.read_code,
+    "ipynb": texts.read_notebook,
+    "xml": texts.read_xml,
+    "yaml": texts.read_code,
+    "csv": texts.read_csv,
+    "markdown": texts.read_plain,
+    "text": texts.read_plain,
+    "code": texts.read_code,
+}
+_ARCHIVES = {"zip", "tar", "7z", *archives.COMPRESSED}
+_IN_PARTS = {"jsonl", "json", "xml", "yaml", "csv", "markdown", "text", "code", "html"}
+_HOLD_FILES = {*_ARCHIVES, "eml", "msg", "docx", "pptx", "xlsx", "xlsb", "ods", "odt", "odp", "epub"}
+
+
+def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: str) -> Document:
+    """A document, or a file inside it.
+
+    Args:
+        path: of the file on disk.
+        name: what it is called.
+        inner: names of files inside one another, the outermost first.
+        pages: see choice.chosen.
+        query: to bring the passages to the front that bear on it; may be empty.
+
+    Raises:
+        ToolError: if it cannot be read, with what to do.
+    """
+    for library in ("OMP", "OPENBLAS"):  # each thread of theirs takes address space, which is bounded
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    with Path(path).open("rb") as stream:
+        source = Source(stream, name, os.fstat(stream.fileno()).st_size)
+        found = _within(source, inner, pages)
+    return _clean(_asked(found, query) if query.strip() else found)
+
+
+def _asked(found: Document, query: str) -> Document:
+    if text := matching(found.text, query):
+        return replace(found, text=text)
+    return replace(found, notes=(*found.notes, "query: no passage shares a word with it; the text is in its own order"))
+
+
+def _within(source: Source, inner: tuple[str, ...], pages: str) -> Document:
+    key, source, notes = _unwrapped(source)
+    for at, wanted in enumerate(inner):
+        if at == MOST_DEPTH:
+            raise ToolError(f"path_or_url: files inside one another are opened {MOST_DEPTH} deep; this is deeper")
+        if key not in _HOLD_FILES:
+            raise ToolError(
+                f"path_or_url: {source.name} ({KINDS[key].name}) holds no files; leave out !/{wanted[:100]}"
+            )
+        if at == len(inner) - 1 and wanted.endswith("/"):
+            return _listing(key, source, wanted)
+        key, source, notes = _unwrapped(archives.member(key, source, wanted))
+    return _listing(key, source, "") if key in _ARCHIVES else _read(key, source, pages, notes)
+
+
+def _unwrapped(source: Source) -> tuple[str, Source, tuple[str, ...]]:
+    """A source and its format; of a file that is only compressed, what it holds."""
+    notes: list[str] = []
+    key = kind_of(source)
+    while key in archives.COMPRESSED and (held := archives.unpacked(key, source)):
+        notes.append(f"unpacked from {source.name}")
+        if len(notes) > MOST_DEPTH:
+            raise ToolError(
+                f"path_or_url: {source.name} is compressed more than {MOST_DEPTH} times over; unpack it first"
+            )
+        source, key = held, kind_of(held)
+    return key, source, tuple(notes)
+
+
+def _read(key: str, source: Source, pages: str, notes: tuple[str, ...]) -> Document:
+    kind = KINDS[key]
+    if key not in _IN_PARTS and source.size > MOST_BYTES:
+        raise ToolError(
+            f"path_or_url: {source.name} has {source.size:,} bytes; {MOST_BYTES:,} are the most for {kind.name}"
+        )
+    try:
+        found = _READERS[key](source, pages)
+    except (ToolError, MemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # parsers raise anything at damaged data; those written in Rust no Exception even
+        reason = f"{type(error).__name__}: {error}"[:300]
+        raise ToolError(
+            f"path_or_url: {source.name} looks like {kind.name} but cannot be read ({reason}); it may be damaged"
+        ) from error
+    wrong = misnamed(source.name, key)
+    told = (*notes, *([wrong] if wrong else []), *found.notes)
+    return replace(found, format=kind.name, media_type=kind.media_type, notes=told)
+
+
+def _listing(key: str, source: Source, folder: str) -> Document:
+    kind = KINDS[key]
+    held = [entry for entry in archives.entries(key, source) if entry.name.startswith(folder)]
+    if folder and not held:
+        raise ToolError(f"path_or_url: {source.name} holds no folder {folder[:200]!r}")
+    text = "\n".join(f"- {entry.name} ({_size(entry)})" for entry in held) or "It is empty."
+    wrong = misnamed(source.name, key)
+    name = f"{kind.name} (TAR inside)" if key in archives.COMPRESSED else kind.name
+    return Document(text, name, kind.media_type, notes=(wrong,) if wrong else (), entries=tuple(held))
+
+
+def _size(entry: Entry) -> str:
+    return entry.link or f"{entry.size:,} bytes"
+
+
+def _clean(found: Document) -> Document:
+    """A document as any client can take it: bounded, and nothing in it that UTF-8 cannot write."""
+    notes = found.notes
+    if len(found.text) > MOST_TEXT * 2:
+        notes = (*notes, f"only the first {MOST_TEXT * 2:,} characters were kept")
+    text = found.text[: MOST_TEXT * 2].replace("\0", "").encode("utf-8", "replace").decode()
+    title = found.title[:300].encode("utf-8", "replace").decode()
+    return replace(found, text=text, title=title, notes=notes)

@@ -1,0 +1,1 @@
+"""Exact and numeric mathematics, and units of measure."""

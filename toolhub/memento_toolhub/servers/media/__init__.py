@@ -1,0 +1,1 @@
+"""The bundled server for pictures, sound and video."""

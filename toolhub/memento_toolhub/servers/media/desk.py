@@ -1,0 +1,85 @@
+"""What all tools of the server work with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.kit.options import Options
+from memento_toolhub.servers.kit.rest import Rests
+from memento_toolhub.servers.kit.roots import Roots
+from memento_toolhub.servers.media.frames import Frame
+from memento_toolhub.servers.media.seams import Ears, Eyes
+
+_MOST_KEPT = 256
+VISION = (
+    "there is no vision model; set MEMENTO_VISION_MODEL (or MEMENTO_MODEL) to anthropic:<model>, openai:<model> or"
+    " openai:<model>@<base url>, the key in ANTHROPIC_API_KEY, OPENAI_API_KEY or MEMENTO_MODEL_KEY"
+)
+SPEECH = (
+    "there is no speech model; set MEMENTO_SPEECH_MODEL to whisper:<size or folder> for one on this machine, or to"
+    " openai:<model> or openai:<model>@<base url>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The files that may be read, the models there are, and frames kept for a second look."""
+
+    options: Options
+    eyes: Eyes | None
+    ears: Ears | None
+    rests: Rests = field(default_factory=Rests)
+
+    def file(self, written: str) -> Path:
+        """The file a path names: in a root, or a frame that was kept.
+
+        Raises:
+            ToolError: if there is none that may be read.
+        """
+        if self._frames and Path(written).is_absolute() and Path(written).parent == self._frames:
+            return Roots((self._frames.resolve(),)).file(written)
+        return self.options.roots.file(written)
+
+    def need_eyes(self) -> Eyes:
+        """Raises:
+        ToolError: if there is no vision model.
+        """
+        if self.eyes is None:
+            raise ToolError(VISION)
+        return self.eyes
+
+    def need_ears(self) -> Ears:
+        """Raises:
+        ToolError: if there is no speech model.
+        """
+        if self.ears is None:
+            raise ToolError(SPEECH)
+        return self.ears
+
+    def keep(self, source: Path, frames: Sequence[Frame]) -> list[str]:
+        """Save frames as files, the same one always under the same name; the oldest are let go of."""
+        self._frames.mkdir(parents=True, exist_ok=True, mode=0o700)
+        told = f"{source}\0{source.stat().st_mtime_ns}"
+        mark = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:8]
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem)[:40]
+        made = []
+        for frame in frames:
+            ending = frame.picture.media_type.removeprefix("image/")
+            file = self._frames / f"{stem}-{mark}-{frame.seconds:.3f}s-{frame.width}.{ending}"
+            file.write_bytes(frame.picture.data)
+            made.append(file)
+        by_age = sorted(self._frames.iterdir(), key=os.path.getmtime)
+        for old in by_age[:-_MOST_KEPT]:
+            old.unlink(missing_ok=True)
+        return list(map(str, made))
+
+    @property
+    def _frames(self) -> Path:
+        return self.options.scratch / "media" / "frames"

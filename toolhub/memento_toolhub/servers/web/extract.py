@@ -1,0 +1,204 @@
+"""What an HTML page says: its article, its whole text, and its links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urldefrag, urljoin
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.fetcher import Fetched
+from memento_toolhub.servers.web.charset import decoded
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+T = TypeVar("T")
+
+_BOUNDS = Bounds(seconds=60.0, memory_mb=2048)
+_MOST_FORMATTED = 2_000_000
+_MOST_LINKS = 2_000
+_LINK_TEXT_CHARS = 120
+_UNSEEN = ("script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "head")
+_AROUND = ("nav", "footer", "aside", "form", "button", "dialog")
+_FEW_CHARS = 250
+_GAP = re.compile(r"\s+")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What lxml reads, and then refuses to write."""
+_LONG_GAP = re.compile(r"\s{100,}")
+_WANTS_SCRIPTS = re.compile(r"(?:enable|requires?|need|turn on|activate)[^.]{0,40}javascript|javascript[^.]{0,40}(?:"
+                            r"required|disabled|enable)", re.IGNORECASE)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a page says.
+
+    Attributes:
+        title, author: empty where they are not said.
+        date: of its last change or its making, as YYYY-MM-DD; empty where it is not said.
+        article: its main text as Markdown; empty where none stands out.
+        whole: all of its text as Markdown, without menus and the like; a page of megabytes as plain text.
+        links: absolute http addresses, each once, in the page's order, with what the link says.
+        needs_javascript: whether it is empty until its scripts run.
+    """
+
+    title: str
+    author: str
+    date: str
+    article: str
+    whole: str
+    links: tuple[tuple[str, str], ...]
+    needs_javascript: bool
+
+    @property
+    def text(self) -> str:
+        """The article, or where it is next to nothing the whole page."""
+        return self.article if len(self.article) >= min(_FEW_CHARS, len(self.whole) / 2) else self.whole
+
+
+async def extracted(page: Fetched) -> Extract:
+    """What an HTML page says, found out in a process of its own.
+
+    Raises:
+        ToolError: if it is damaged or too much.
+    """
+    return await run_apart(_tried, extract, page.body, page.charset, page.url, bounds=_BOUNDS)
+
+
+async def links_of(page: Fetched) -> tuple[str, ...]:
+    """The absolute http addresses an HTML page links to, without fragments, each once, in the page's order.
+
+    Raises:
+        ToolError: if it is damaged or too much.
+    """
+    return await run_apart(_tried, _addresses, page.body, page.charset, page.url, bounds=_BOUNDS)
+
+
+def _tried(function: Callable[[bytes, str, str], T], body: bytes, charset: str, url: str) -> T:
+    try:
+        return function(body, charset, url)
+    except MemoryError:
+        raise
+    except Exception as error:  # of whatever a library stumbles over, and not all of it can leave this process
+        raise ToolError(f"url: {url} is damaged HTML that cannot be read ({error})"[:500]) from None
+
+
+def extract(body: bytes, charset: str, url: str) -> Extract:
+    """What an HTML page says."""
+    from lxml import etree
+
+    text = decoded(body, charset)
+    tree = _tree(text)
+    large = len(text) > _MOST_FORMATTED
+    said, article = ({}, "") if large else _main_text(deepcopy(tree), url)
+    links = tuple(_links(tree, url))
+    scripts, noscript = bool(tree.xpath("//script")), " ".join(tree.xpath("//noscript//text()"))
+    title = said.get("title") or " ".join(tree.xpath("string(//title)").split())
+    etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
+    seen = " ".join(tree.body.text_content().split())
+    etree.strip_elements(tree, *_AROUND, with_tail=False)
+    return Extract(
+        title=title[:300],
+        author=(said.get("author") or "")[:300],
+        date=said.get("date") or "",
+        article=article,
+        whole=_tidy("\n".join(map(str.strip, tree.body.itertext()))) if large else _markdown(tree, url),
+        links=links,
+        needs_javascript=scripts and _is_shell(seen, noscript),
+    )
+
+
+def _main_text(tree: HtmlElement, url: str) -> tuple[dict[str, Any], str]:
+    """What the page says of itself, and its article as Markdown."""
+    import trafilatura
+
+    said = trafilatura.extract_metadata(tree, default_url=url)
+    article = trafilatura.extract(
+        tree, url=url, output_format="markdown", include_links=True, include_formatting=True, include_comments=False
+    )
+    return said.as_dict() if said is not None else {}, _tidy(article or "")
+
+
+def _is_shell(seen: str, noscript: str) -> bool:
+    wants = bool(_WANTS_SCRIPTS.search(f"{seen[:2_000]} {noscript[:2_000]}"))
+    return len(seen) < (4 * _FEW_CHARS if wants else _FEW_CHARS // 3)
+
+
+def _links(tree: HtmlElement, url: str) -> Iterator[tuple[str, str]]:
+    bases = tree.xpath("//base/@href")
+    base = _joined(url, bases[0]) or url if bases else url
+    met = set()
+    for anchor in tree.iter("a", "area"):
+        written = anchor.get("href") or "#"
+        address = "" if written.startswith("#") else _joined(base, written)
+        if address and address not in met and address != url:
+            met.add(address)
+            yield address, " ".join(anchor.text_content().split())[:_LINK_TEXT_CHARS]
+        if len(met) >= _MOST_LINKS:
+            return
+
+
+def _joined(base: str, written: str) -> str:
+    """An absolute http address without its fragment; empty where it is none."""
+    try:
+        address = urldefrag(urljoin(base, written.strip())).url
+    except ValueError:
+        return ""
+    return address if address.startswith(("http://", "https://")) else ""
+
+
+def _markdown(tree: HtmlElement, url: str) -> str:
+    from lxml import etree, html
+    from markdownify import markdownify
+
+    tree.make_links_absolute(url, handle_failures="discard")
+    _shorten_gaps(tree)
+    try:
+        markdown = markdownify(html.tostring(tree.body, encoding="unicode"), heading_style="ATX", strip=["img"])
+    except RecursionError:
+        markdown = "\n".join(etree.XPath("//text()")(tree.body))
+    return _tidy(markdown)
+
+
+def _shorten_gaps(tree: HtmlElement) -> None:
+    """Take out the white space that means nothing; the conversion takes quadratic time in it."""
+    for element in tree.iter():
+        within_pre = next(element.iterancestors("pre"), None) is not None
+        element.text = _shortened(element.text, within_pre or element.tag == "pre")
+        element.tail = _shortened(element.tail, within_pre)
+
+
+def _shortened(text: str | None, as_written: bool) -> str:
+    return _LONG_GAP.sub("\n", text or "") if as_written else _GAP.sub(" ", text or "")
+
+
+def _tidy(markdown: str) -> str:
+    lines = "\n".join(line.rstrip() for line in markdown.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip()
+
+
+def _addresses(body: bytes, charset: str, url: str) -> tuple[str, ...]:
+    return tuple(address for address, _ in _links(_tree(decoded(body, charset)), url))
+
+
+def _tree(text: str) -> HtmlElement:
+    from lxml import etree, html
+
+    # lxml refuses text that says how its bytes were encoded.
+    sound = re.sub(r"^\s*<\?xml[^>]*\?>", "", _NO_TEXT.sub(" ", text)).strip()
+    try:
+        tree = html.document_fromstring(sound, ensure_head_body=True)
+    except etree.ParserError:  # there is not one element in it
+        return html.document_fromstring("<p></p>", ensure_head_body=True)
+    for element in tree.iter():  # a character may have been written as its number
+        if element.text and _NO_TEXT.search(element.text):
+            element.text = _NO_TEXT.sub(" ", element.text)
+        if element.tail and _NO_TEXT.search(element.tail):
+            element.tail = _NO_TEXT.sub(" ", element.tail)
+    return tree
