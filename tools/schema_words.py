@@ -25,55 +25,47 @@ def parameters_of(schema: Schema) -> list[Row]:
     """A row for each argument: name, type with bounds and default, description."""
     required = schema.get("required", [])
     return [
-        (f"`{name}`", _joined(type_of(part, schema), bounds_of(part), _default(part, name in required)), _said(part))
+        (f"`{name}`", _joined(type_of(part), bounds_of(part), _default(part, name in required)), _said(part))
         for name, part in schema.get("properties", {}).items()
     ]
 
 
 def fields_of(schema: Schema) -> list[Row]:
     """A row for each field of a result, those of parts as `whole.part`, of a list's items as `list[].part`."""
-    return list(_fields(schema, schema, "", 1))
+    return list(_fields(schema, "", 1))
 
 
-def _fields(part: Schema, whole: Schema, before: str, depth: int) -> Iterator[Row]:
-    for name, written in part.get("properties", {}).items():
-        field = _resolved(written, whole)
-        yield f"`{before}{name}`", type_of(field, whole), _said(written) or _said(field)
+def _fields(part: Schema, before: str, depth: int) -> Iterator[Row]:
+    for name, field in part.get("properties", {}).items():
+        yield f"`{before}{name}`", type_of(field), _said(field)
         inner, mark = field, "."
-        while (inner := _object_in(inner, whole)).get("type") == "array":
-            inner, mark = _resolved(inner.get("items", {}), whole), "[]" + mark
+        while (inner := _object_in(inner)).get("type") == "array":
+            inner, mark = inner.get("items", {}), "[]" + mark
         if depth < _DEEPEST:
-            yield from _fields(inner, whole, f"{before}{name}{mark}", depth + 1)
+            yield from _fields(inner, f"{before}{name}{mark}", depth + 1)
 
 
-def _object_in(part: Schema, whole: Schema) -> Schema:
+def _object_in(part: Schema) -> Schema:
     """The one alternative that says what is inside, where there are several."""
-    kinds = [_resolved(kind, whole) for kind in part.get("anyOf", ())]
-    return next((kind for kind in kinds if kind.get("type") in ("object", "array")), part)
+    return next((kind for kind in part.get("anyOf", ()) if kind.get("type") in ("object", "array")), part)
 
 
-def _resolved(part: Schema, whole: Schema) -> Schema:
-    while "$ref" in part:
-        name = part["$ref"].rpartition("/")[2]
-        part = {**whole["$defs"][name], **{key: value for key, value in part.items() if key != "$ref"}}
-    return part
-
-
-def type_of(part: Schema, whole: Schema) -> str:
+def type_of(part: Schema) -> str:
     """A type in words."""
-    part = _resolved(part, whole)
     if "enum" in part:
         return "one of " + ", ".join(f"`{value}`" if value else "empty" for value in part["enum"])
     if "const" in part:
         return f"`{part['const']}`"
     if "anyOf" in part:
-        return " or ".join(dict.fromkeys(type_of(kind, whole) for kind in part["anyOf"]))
+        return " or ".join(dict.fromkeys(map(type_of, part["anyOf"])))
     kind = part.get("type", "")
+    if isinstance(kind, list):
+        return " or ".join(type_of({**part, "type": one}) for one in kind)
     if kind == "array":
         items = part.get("items", {})
-        return f"list of {type_of(items, whole)}" if items else "list"
+        return f"list of {type_of(items)}" if items else "list"
     if kind == "object" and isinstance(values := part.get("additionalProperties"), Mapping) and values:
-        return f"object of {type_of(values, whole)} by name"
+        return f"object of {type_of(values)} by name"
     return _WORDS.get(kind, "anything")
 
 

@@ -40,6 +40,8 @@ from bundled.math.asking import calculate, exact
         ("80 * 15%", "12"),
         ("25% + 25%", "1/2"),
         ("17 % 5", "2"),
+        ("0.1 % 0.03", "1/100"),
+        ("1 % 10^-17", "0"),
         ("sin(30°)", "1/2"),
         ("cos(pi)", "-1"),
         ("atan2(1, 1)", "pi/4"),
@@ -174,6 +176,9 @@ def test_quantities_keep_their_units(expression: str, value: str, unit: str) -> 
         ("[1, 2] * [1, 2]", "cannot be multiplied"),
         ("limit(1/x, x, 0)", "differs by side"),
         ("gcd(1/2, 3)", "whole number is wanted"),
+        ("[[1, 2], [3, 4]] // 2", "two real numbers"),
+        ("5 % (2 i)", "two real numbers"),
+        ("k^2 to km", "one cannot become the other"),
     ],
 )
 def test_a_mistake_is_named(expression: str, part: str) -> None:

@@ -77,6 +77,7 @@ def divide(left: Any, right: Any) -> Any:
 
 def floor_divide(left: Any, right: Any) -> Any:
     """The quotient, rounded down."""
+    _require_real(left, right)
     quotient = amounts.plain(divide(left, right))
     require_writable(quotient, "the quotient")
     return sp.floor(quotient)
@@ -86,12 +87,20 @@ def modulo(left: Any, right: Any) -> Any:
     """What is left of a division, with the sign of the divisor."""
     left, right = amounts.plain(left), amounts.plain(right)
     require_single(left, right)
-    if is_matrix(left) or is_matrix(right):
-        raise RefusedError("a remainder is of two numbers, not of matrices")
+    _require_real(left, right)
     if is_zero(right):
         raise RefusedError("division by zero")
     require_writable(left / right, "the quotient")
+    if isinstance(left, sp.Rational) and isinstance(right, sp.Rational):
+        return left - right * sp.floor(left / right)
     return sp.Mod(left, right)
+
+
+def _require_real(*values: Any) -> None:
+    for value in values:
+        number = value.value if isinstance(value, Amount) else value
+        if is_matrix(number) or number.is_extended_real is False:
+            raise RefusedError("a whole quotient or a remainder is of two real numbers")
 
 
 def negate(value: Any) -> Any:

@@ -86,7 +86,7 @@ def onto_scale(value: Any, have: Unit, want: Unit) -> Any:
 def require_same_kind(have: Unit, want: Unit) -> None:
     """Refuse two units that measure different things."""
     if have.dimensionality != want.dimensionality:
-        hint = "; temperatures are degC, degF and K" if {str(have), str(want)} & {"farad", "coulomb"} else ""
+        hint = "; temperatures are degC, degF and K" if {symbol(have), symbol(want)} & {"F", "C"} else ""
         kinds = " and ".join(f"{symbol(unit) or 'it'} is {_kind(unit)}" for unit in (have, want))
         raise RefusedError(f"{kinds}, so one cannot become the other{hint}")
 
