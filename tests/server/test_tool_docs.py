@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from memento_toolhub.servers.kit.schema import flat
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -54,7 +56,7 @@ def test_fields_of_parts_are_told_by_their_path(words: ModuleType) -> None:
             "best": {"anyOf": [{"$ref": "#/$defs/Row"}, {"type": "null"}]},
         },
     }
-    assert words.fields_of(schema) == [
+    assert words.fields_of(flat(schema)) == [
         ("`rows`", "list of object", "all"),
         ("`rows[].cells`", "list of number", ""),
         ("`best`", "object or nothing", ""),
