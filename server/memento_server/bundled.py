@@ -47,7 +47,7 @@ def check(server: Bundled, given: Given) -> None:
     Raises:
         HubError: if not; it says what to install or why it cannot work here.
     """
-    if missing := server.missing(_environment(given)):
+    if missing := server.missing(environment_of(given)):
         raise HubError(f"tool {server.name}", described(missing))
 
 
@@ -66,7 +66,7 @@ def options_of(given: Given) -> Options:
     from memento_toolhub.servers.kit.options import Options
     from memento_toolhub.servers.kit.roots import Roots
 
-    return Options(Roots(given.roots), scratch(), given.allowed_hosts, _environment(given))
+    return Options(Roots(given.roots), scratch(), given.allowed_hosts, environment_of(given))
 
 
 def scratch() -> Path:
@@ -79,7 +79,8 @@ def scratch() -> Path:
     ) / "tools"
 
 
-def _environment(given: Given) -> dict[str, str]:
+def environment_of(given: Given) -> dict[str, str]:
+    """The variables a server is made with; what it was told on the command line goes before those that are set."""
     said = {name: value for name, value in os.environ.items() if name not in tuple(Flag)}
     return said | {str(flag): value for flag, value in given.settings.items()}
 

@@ -121,10 +121,10 @@ def _program(written: str) -> str:
 def _vision(written: str) -> str:
     from memento_planner.models.spec import parse_spec
 
-    spec = parse_spec(written, field="--vision-model")
-    if spec is not None and spec.kind not in ("anthropic", "openai"):
-        raise InputError("--vision-model", f"{spec} sees no pictures; give a model of anthropic: or openai:")
-    return str(spec or _NONE)
+    if written.partition(":")[0].strip().lower() not in ("anthropic", "openai", _NONE):
+        forms = "anthropic:<model>, openai:<model>, openai:<model>@<base url> or none"
+        raise InputError("--vision-model", f"names no model that sees pictures; give one of {forms}")
+    return str(parse_spec(written, field="--vision-model") or _NONE)
 
 
 def _speech(written: str) -> str:

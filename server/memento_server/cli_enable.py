@@ -21,7 +21,7 @@ To = Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Which too
 
 def _enable(server: Bundled, flags: Mapping[Flag, Any], to: Path | None) -> None:
     from memento_server import console
-    from memento_server.bundled import check
+    from memento_server.bundled import check, environment_of
     from memento_server.bundled_flags import Given
     from memento_toolhub.config.switching import switched_on
 
@@ -36,7 +36,9 @@ def _enable(server: Bundled, flags: Mapping[Flag, Any], to: Path | None) -> None
         out.print(f"  may use the files in {root}", markup=False)
     for host in given.allowed_hosts:
         out.print(f"  may fetch from {host} although it is private", markup=False)
-    for need in server.needs({}):
+    if Flag.NETWORK in given.settings:
+        out.print("  may use the network, this machine's own services included", markup=False)
+    for need in server.needs(environment_of(given)):
         if not need.ok:
             out.print(f"  without {need.name}: no {', '.join(need.tools)}; {need.fix}", markup=False)
     out.print(f"Next: memento tools test {server.name}{f' --tools {target}' if to else ''}", markup=False)

@@ -14,6 +14,7 @@ from memento_memory.errors import InputError
 from memento_server.cli import app
 from memento_toolhub.config.hub import Stdio, load
 from memento_toolhub.errors import HubError
+from memento_toolhub.servers.bundled import BUNDLED
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,27 @@ def test_keys_are_handed_down_by_name_and_never_written(tmp_path: Path, monkeypa
     monkeypatch.delenv("OPENAI_API_KEY")
     (backend,) = load(file).backends
     assert not backend.problem, "a variable that is not set is no error"
+
+
+def test_a_model_that_was_given_is_not_called_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "without a vision model: no describe_image" in run("enable", "media")
+    assert "vision model" not in run("enable", "media", "--vision-model", "openai:gpt-5-mini@http://127.0.0.1:9/v1")
+    monkeypatch.setenv("MEMENTO_MODEL", "openai:gpt-5-mini")
+    assert "vision model" not in run("enable", "media")
+
+
+@pytest.mark.skipif(bool(BUNDLED["code"].missing({})), reason="no sandbox here")
+def test_leave_to_use_the_network_is_told() -> None:
+    assert "may use the network" not in run("enable", "code")
+    assert "may use the network" in run("enable", "code", "--network")
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "local:smollm2", "host"])
+def test_a_vision_model_that_sees_nothing_is_refused_with_those_that_do(model: str) -> None:
+    done = CliRunner().invoke(app, ["tools", "enable", "media", "--vision-model", model])
+    assert isinstance(done.exception, InputError)
+    assert "anthropic:<model>" in str(done.exception)
+    assert "local" not in str(done.exception)
 
 
 def test_nothing_is_written_where_a_flag_is_wrong(tmp_path: Path) -> None:

@@ -244,6 +244,12 @@ def test_the_network_is_not_reached_unless_it_is_allowed(tmp_path: Path) -> None
         listening.close()
 
 
+def test_a_run_that_looked_for_the_network_is_told_that_there_is_none(tmp_path: Path) -> None:
+    code = "import urllib.request\nurllib.request.urlopen('http://example.org/', timeout=5)"
+    assert "no network" in outcome(tmp_path, code)["advice"]
+    assert outcome(tmp_path, "1 / 0")["advice"] == ""
+
+
 def test_python_without_a_network_can_talk_to_itself(tmp_path: Path) -> None:
     code = (
         "import json, socket\na = socket.create_server(('localhost', 0))\n"

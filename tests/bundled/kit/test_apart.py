@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,6 +16,7 @@ import psutil
 import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 
+from bundled.kit.faults import fail, time_out
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
 
 
@@ -69,3 +73,71 @@ def test_nothing_is_left_of_cancelled_work() -> None:
 
     left = anyio.run(go)
     assert left.pid == os.getpid() or left.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("how", ["unpicklable", "not unpicklable", "no exception", "exit"])
+def test_an_error_that_cannot_come_back_is_told_in_words(how: str) -> None:
+    with pytest.raises(ToolError, match="a fault"):
+        apart(fail, how)
+
+
+def test_a_time_limit_of_the_work_itself_is_not_taken_for_ours() -> None:
+    with pytest.raises(TimeoutError, match="the engine is slow"):
+        apart(time_out)
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_what_a_library_prints_is_neither_an_answer_nor_a_reason_to_wait(stream: int) -> None:
+    assert apart(os.write, stream, bytes(3_000_000), seconds=20) == 3_000_000
+
+
+def test_a_library_that_reads_standard_input_gets_none() -> None:
+    assert apart(os.read, 0, 10, seconds=20) == b""
+
+
+def test_libraries_find_in_the_process_that_they_may_start_no_threads() -> None:
+    assert apart(os.getenv, "OMP_NUM_THREADS") == os.environ.get("OMP_NUM_THREADS", "1")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2])
+def test_nothing_is_left_of_work_cancelled_while_its_process_starts(seconds: float) -> None:
+    async def go() -> list[psutil.Process]:
+        with anyio.move_on_after(seconds):
+            await run_apart(time.sleep, 600)
+        again = await run_apart(os.getpid)
+        return [child for child in psutil.Process().children() if child.pid != again and "to_process" in cmdline(child)]
+
+    assert anyio.run(go) == []
+
+
+def cmdline(process: psutil.Process) -> str:
+    return " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process without its parent gets another one on POSIX only")
+def test_work_ends_with_a_server_that_was_killed(tmp_path: Path) -> None:
+    written = tmp_path / "pid"
+    code = (
+        "import anyio, sys; from memento_toolhub.servers.kit.apart import run_apart; "
+        "from bundled.kit.faults import wait; anyio.run(run_apart, wait, sys.argv[1])"
+    )
+    server = subprocess.Popen([sys.executable, "-c", code, str(written)], env={**os.environ, "PYTHONPATH": paths()})
+    try:
+        pid = int(until(lambda: written.read_text() if written.exists() else ""))
+    finally:
+        server.kill()
+        server.wait()
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def paths() -> str:
+    return os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+
+
+def until(seen: Callable[[], Any]) -> Any:
+    """What is seen once there is something."""
+    for _ in range(600):
+        if found := seen():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")

@@ -43,7 +43,9 @@ def test_the_second_root_is_looked_into_where_the_first_has_no_such_file(inside:
     assert Roots.of([inside, other]).file("only.txt") == (other / "only.txt").resolve()
 
 
-@pytest.mark.parametrize("written", ["../secret.txt", "deep/../../secret.txt", "/etc/passwd", "~/x", "", "a\0b"])
+@pytest.mark.parametrize(
+    "written", ["../secret.txt", "deep/../../secret.txt", "/etc/passwd", "~/x", "", "a\0b", "a\ud800"]
+)
 def test_a_path_that_leads_out_is_refused_and_the_roots_are_named(inside: Path, written: str) -> None:
     assert str(inside.resolve()) in refused(Roots.of([inside]), written)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -42,6 +44,7 @@ from bundled.math.asking import calculate, exact
         ("17 % 5", "2"),
         ("0.1 % 0.03", "1/100"),
         ("1 % 10^-17", "0"),
+        ("7 % (2^0.0000000000000000000000000000000001)", "7 - 6*2**(1/10000000000000000000000000000000000)"),
         ("sin(30°)", "1/2"),
         ("cos(pi)", "-1"),
         ("atan2(1, 1)", "pi/4"),
@@ -70,6 +73,11 @@ from bundled.math.asking import calculate, exact
         ("divisors(12)", "[1, 2, 3, 4, 6, 12]"),
         ("totient(36)", "12"),
         ("digit_sum(2^100)", "115"),
+        ("floor(7 exp(-10^-15))", "6"),
+        ("ceil(sqrt(49 - 10^-20))", "7"),
+        ("floor(sqrt(49 - 10^-20))", "6"),
+        ("floor(sqrt(2)^2)", "2"),
+        ("floor(pi * 10^30)", "3141592653589793238462643383279"),
         ("powmod(3, 200, 13)", "9"),
         ("modinv(3, 11)", "4"),
         ("7^(10^9) % 1000", "1"),
@@ -108,6 +116,13 @@ def test_an_expression_has_its_exact_value(expression: str, value: str) -> None:
     [
         ("1/3", 5, "0.33333"),
         ("1/4", 50, "0.25"),
+        ("24^0.6180339887", 15, "7.12881687928524"),
+        ("1/24^0.6180339887", 5, "0.14028"),
+        ("(-24)^0.6180339887 * 0", 15, "0"),
+        ("(24 pi)^0.6180339887", 5, "14.463"),
+        ("exp(0.6180339887 ln(24) + 1)", 5, "19.378"),
+        ("72^(1/7)^0.6180339887", 5, "3.6136"),
+        ("1.05^0.2739726027", 10, "1.013456908"),
         ("pi", 50, "3.1415926535897932384626433832795028841971693993751"),
         ("sqrt(2)", 15, "1.41421356237310"),
         ("2^100", 5, "1.2677E+30"),
@@ -206,6 +221,14 @@ def test_arithmetic_is_that_of_fractions(a: int, b: int, c: int) -> None:
     assert Fraction(exact(f"({a}) - ({b})/({c})")) == Fraction(a) - Fraction(b, c)
     assert int(exact(f"({a}) // ({c})")) == a // c
     assert int(exact(f"({a}) % ({c})")) == a % c
+
+
+@given(st.fractions(0, 10**6, max_denominator=100).filter(bool), st.decimals(-3, 3, places=10))
+@settings(max_examples=40)
+def test_a_power_with_a_long_exponent_is_that_of_floats(base: Fraction, exponent: Decimal) -> None:
+    power, wanted = f"({base})^({exponent:f})", float(base) ** float(exponent)
+    assert math.isclose(float(calculate(power).decimal), wanted, rel_tol=1e-9)
+    assert math.isclose(float(calculate(f"1/{power} + 12*{power}").decimal), 1 / wanted + 12 * wanted, rel_tol=1e-9)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12))

@@ -97,6 +97,8 @@ def test_what_is_no_mathematics_is_refused_and_has_no_effect(text: str, tmp_path
         ("100000!!", "digits"),
         ("gamma(10^8)", "digits"),
         ("gamma(10^8 + 1/2)", "up to 2,000"),
+        ("pi!!!!!!!", "up to 2,000"),
+        ("i!!!!!!!!!!!!!", "4 deep"),
         ("binomial(10^9, 5*10^8)", "too large"),
         ("perm(10^9, 5*10^8)", "digits"),
         ("fibonacci(10^9)", "250,000"),

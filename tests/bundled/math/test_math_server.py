@@ -7,6 +7,7 @@ import sys
 import anyio
 import psutil
 import pytest
+from mcp import Client, StdioServerParameters
 
 from bundled.math.asking import ask, in_an_event_loop, math_client, refusal
 from memento_toolhub.servers.math.needs import needs
@@ -91,6 +92,14 @@ async def test_a_call_that_is_called_off_leaves_nothing_running() -> None:
             await anyio.sleep(0.05)
         assert not any(child.is_running() and child.status() != "zombie" for child in before)
         assert (await ask(client, "calculate", expression="6*7"))["exact"] == "42"
+
+
+@in_an_event_loop
+async def test_it_runs_by_itself_on_stdio() -> None:
+    command = StdioServerParameters(command=sys.executable, args=["-m", "memento_server", "tool", "math"])
+    async with Client(command) as client:
+        assert (await ask(client, "calculate", expression="3 km / 20 min to m/s"))["exact"] == "5/2"
+        assert "digits" in await refusal(client, "calculate", expression="9**9**9")
 
 
 @in_an_event_loop

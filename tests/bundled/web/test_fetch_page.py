@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from bundled.web.site import Answer, Site, page, site, zipped
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, Rests
-from memento_toolhub.servers.web.extract import extract
+from memento_toolhub.servers.web.extract import _tried, extract
 from memento_toolhub.servers.web.page import Page, links_of, page_of
 
 LONG = "A pump moves water uphill, and how well it does so depends on its kind, its seals and the height. "
@@ -64,6 +65,24 @@ def test_an_article_comes_as_markdown_with_what_the_page_says_of_itself(reader: 
     assert found.fetched_at.endswith("Z")
     assert not found.needs_javascript
     assert (found.notes, found.rest) == ([], "")
+
+
+def test_a_short_article_keeps_its_table_and_leaves_out_the_menu(reader: Reader) -> None:
+    html = f"<nav><a href=/m>Menu</a></nav><main><h1>Pumps</h1><p>There are three kinds of them.</p>{TABLE}</main>"
+    found = reader.shown(Answer(f"<html><head><title>Pumps</title></head><body>{html}</body></html>"))
+    assert "| hand pump | 317 |" in found.text
+    assert "Menu" not in found.text
+
+
+def test_a_year_in_the_text_is_not_taken_for_the_date_of_the_page(reader: Reader) -> None:
+    answer = page("Pumps", LONG, "<table><tr><th>Year</th><th>Pumps</th></tr><tr><td>2021</td><td>12</td></tr></table>")
+    assert reader.shown(answer).date == ""
+
+
+def test_a_missing_package_is_not_blamed_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    with pytest.raises(ToolError, match=r"^trafilatura is not installed; .*memento-cbr\[web\]"):
+        _tried(extract, b"<p>Pumps</p>", "utf-8", "https://site.example/")
 
 
 def test_a_long_page_comes_in_parts(reader: Reader) -> None:

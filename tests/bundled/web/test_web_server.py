@@ -124,6 +124,17 @@ async def test_the_tools_say_that_they_change_nothing_and_reach_out(tmp_path: Pa
 
 @needs(*BROWSERS)
 @in_an_event_loop
+async def test_little_text_after_rendering_is_not_blamed_on_scripts_that_did_not_run(tmp_path: Path) -> None:
+    html = "<html><body><p id=at></p><script>document.getElementById('at').textContent = 'Open'</script></body></html>"
+    with site({"/short": Answer(html)}) as here:
+        async with client_of(here, tmp_path) as client:
+            found = await ask(client, "fetch_page", url=here.url("/short"))
+    assert (found["rendered"], found["text"]) == (True, "Open")
+    assert found["notes"] == ["there is little text on the page even after its scripts ran"]
+
+
+@needs(*BROWSERS)
+@in_an_event_loop
 async def test_a_page_made_by_scripts_is_rendered(tmp_path: Path) -> None:
     with site() as here:
         fill(here)
@@ -132,7 +143,7 @@ async def test_a_page_made_by_scripts_is_rendered(tmp_path: Path) -> None:
             assert (plain["rendered"], plain["needs_javascript"]) == (False, True)
             assert "317 litres" not in plain["text"]
             rendered = await ask(client, "fetch_page", url=here.url("/made"))
-    assert (rendered["rendered"], rendered["title"]) == (True, "Made")
+    assert (rendered["rendered"], rendered["title"], rendered["notes"]) == (True, "Made", [])
     assert "317 litres" in rendered["text"]
 
 

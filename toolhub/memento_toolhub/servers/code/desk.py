@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Desk:
             before = await run_sync(results.seen, place, self._most)
             done = await run(self._sandbox, kind, text, place, seconds, report)
             stdout, stderr = (self._rests.cut(stream.text(), max_chars) for stream in (done.stdout, done.stderr))
-            return await run_sync(results.run_result, done, stdout, stderr, place, before, self._most)
+            made = partial(results.run_result, network=self._sandbox.network)
+            return await run_sync(made, done, stdout, stderr, place, before, self._most)
 
     async def listing(self, ctx: Context[Any, Any]) -> Listing:
         """The files of the workspace."""

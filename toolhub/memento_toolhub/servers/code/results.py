@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class RunResult(BaseModel):
     files: list[File] = Field(description=f"files it made or changed, {_MOST_FILES} at most")
     more_files: int = Field(default=0, description="how many more it made or changed")
     images: list[str] = Field(description="those of the files that come with this result as images")
-    advice: str = Field(default="", description="what to do where it was stopped")
+    advice: str = Field(default="", description="what to do where it was stopped or looked for a network")
 
 
 class FileText(Piece):
@@ -86,8 +87,14 @@ def listing(workspace: Path, most: int, shown: int) -> Listing:
     return Listing(files=files[:shown], more_files=max(0, len(files) - shown), bytes_used=used)
 
 
-def run_result(run: Run, stdout: Piece, stderr: Piece, workspace: Path, before: Seen, most: int) -> CallToolResult:
-    """The result of a run, with the images it made."""
+def run_result(
+    run: Run, stdout: Piece, stderr: Piece, workspace: Path, before: Seen, most: int, *, network: bool
+) -> CallToolResult:
+    """The result of a run, with the images it made.
+
+    Args:
+        network: whether the sandbox reaches the network.
+    """
     changed = [entry for entry in _files(workspace, most) if before.get(entry.name) != entry.changed]
     images = _images(workspace, changed)
     result = RunResult(
@@ -102,9 +109,14 @@ def run_result(run: Run, stdout: Piece, stderr: Piece, workspace: Path, before: 
         files=[File(name=tree.shown(entry.name), size=entry.size) for entry in changed[:_MOST_FILES]],
         more_files=max(0, len(changed) - _MOST_FILES),
         images=list(images),
-        advice=_ADVICE.get(run.ended, ""),
+        advice=_ADVICE.get(run.ended, "") or _about_network(run, stderr.text, network),
     )
     return with_images(result, images.values())
+
+
+def _about_network(run: Run, errors: str, network: bool) -> str:
+    wanted = run.exit_code != 0 and not network and _NETWORK_ERRORS.search(errors)
+    return _NO_NETWORK if wanted else ""
 
 
 def with_images(result: BaseModel, images: Iterable[ImageContent]) -> CallToolResult:
@@ -144,6 +156,12 @@ def _images(workspace: Path, changed: Iterable[tree.Entry]) -> dict[str, ImageCo
     return found
 
 
+_NETWORK_ERRORS = re.compile(
+    r"name resolution|name or service not known|network is unreachable|could not resolve|connection refused"
+    r"|unable to resolve|no address associated with hostname",
+    re.IGNORECASE,
+)
+_NO_NETWORK = "the sandbox has no network: pages and packages cannot be fetched in it; hand over files with `files`"
 _ADVICE = {
     "timed out": "give it more time with `timeout`, or do less at once; files written so far are kept",
     "killed: memory": "use less memory at once, for example by working in parts",

@@ -27,11 +27,10 @@ BeforeHop = Callable[[str], Awaitable[Mapping[str, str]]]
 
 What it takes is no part of the fetch's time."""
 
-USER_AGENT = f"Memento/{version('memento-cbr')}"
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _CARRIED = frozenset(("accept", "accept-language"))
 _STANDARD = {
-    "user-agent": USER_AGENT,
+    "user-agent": f"Memento/{version('memento-cbr')}",
     "accept": "text/html, application/xhtml+xml, text/markdown;q=0.9, text/plain;q=0.9, */*;q=0.8",
     "accept-encoding": "gzip, deflate",
 }
@@ -86,7 +85,6 @@ class Fetcher:
 
     Args:
         allowed_hosts: hosts, each with or without a port, that may be fetched although they are private.
-        user_agent: sent with every request.
         limits: of each fetch.
         guard: in the place of the one made of allowed_hosts.
     """
@@ -95,13 +93,11 @@ class Fetcher:
         self,
         allowed_hosts: tuple[str, ...] = (),
         *,
-        user_agent: str = USER_AGENT,
         limits: FetchLimits = FetchLimits(),
         guard: Guard | None = None,
     ) -> None:
         self.guard = guard or Guard(allowed_hosts)
         self._limits = limits
-        self._standard = {**_STANDARD, "user-agent": user_agent}
 
     async def get(
         self,
@@ -126,7 +122,7 @@ class Fetcher:
         while True:
             further = await before(at) if before else {}
             started = anyio.current_time()
-            hop = _Hop(at, {**self._standard, **sent, **further}, max_bytes or self._limits.bytes, on_bytes)
+            hop = _Hop(at, {**_STANDARD, **sent, **further}, max_bytes or self._limits.bytes, on_bytes)
             answer = await self._answer(hop, left)
             left -= anyio.current_time() - started
             passed.append(at)

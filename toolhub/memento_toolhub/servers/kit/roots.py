@@ -55,7 +55,7 @@ class Roots:
             tried = [given] if given.is_absolute() else [folder / given for folder in self.folders]
             inside = [path for path in map(Path.resolve, tried) if any(path.is_relative_to(f) for f in self.folders)]
             found = next((path for path in inside if path.exists()), inside[0] if inside else None)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:  # a half character has no bytes
             raise ToolError(f"{field}: {written[:200]} cannot be a path ({error}); {self.shown}") from error
         if found is None:
             raise ToolError(f"{field}: {written} is outside of what may be read; {self.shown}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from memento_toolhub.servers.math import units
+from memento_toolhub.servers.math import powers, units
 from memento_toolhub.servers.math.size import RefusedError, require_power
 
 _MOST_POWER = 100
@@ -99,7 +99,7 @@ def power(base: Amount, exponent: Any) -> Any:
     if base.value.is_zero and exponent < 0:
         raise RefusedError("division by zero")
     raised = Fraction(int(exponent.p), int(exponent.q))
-    return Amount(base.value**exponent, base.unit ** (int(raised) if raised.denominator == 1 else raised))
+    return Amount(powers.power(base.value, exponent), base.unit ** (int(raised) if raised.denominator == 1 else raised))
 
 
 def convert(given: Any, want: Any) -> Amount:

@@ -6,9 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from memento_toolhub.servers.math import amounts
+from memento_toolhub.servers.math import amounts, powers, rounding
 from memento_toolhub.servers.math.amounts import Amount
-from memento_toolhub.servers.math.size import MOST_BITS, RefusedError, bits, require_power, require_writable
+from memento_toolhub.servers.math.size import MOST_BITS, RefusedError, bits, require_power
 
 _MATRIX_POWER_BITS = 20_000
 
@@ -79,8 +79,7 @@ def floor_divide(left: Any, right: Any) -> Any:
     """The quotient, rounded down."""
     _require_real(left, right)
     quotient = amounts.plain(divide(left, right))
-    require_writable(quotient, "the quotient")
-    return sp.floor(quotient)
+    return rounding.floor(quotient)
 
 
 def modulo(left: Any, right: Any) -> Any:
@@ -90,9 +89,8 @@ def modulo(left: Any, right: Any) -> Any:
     _require_real(left, right)
     if is_zero(right):
         raise RefusedError("division by zero")
-    require_writable(left / right, "the quotient")
-    if isinstance(left, sp.Rational) and isinstance(right, sp.Rational):
-        return left - right * sp.floor(left / right)
+    if left.is_number and right.is_number and left.is_finite and right.is_finite:  # sp.Mod can take for ever on powers
+        return left - right * rounding.floor(left / right)
     return sp.Mod(left, right)
 
 
@@ -122,7 +120,7 @@ def power(base: Any, exponent: Any) -> Any:
     require_power(base, exponent)
     if is_zero(base) and exponent.is_negative:
         raise RefusedError("division by zero (0 to a negative power)")
-    return base**exponent
+    return powers.power(base, exponent)
 
 
 def is_zero(value: Any) -> bool:

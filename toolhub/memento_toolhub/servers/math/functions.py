@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from memento_toolhub.servers.math import powers, rounding
 from memento_toolhub.servers.math.arithmetic import modulo
 from memento_toolhub.servers.math.size import (
     MOST_BITS,
@@ -16,12 +17,13 @@ from memento_toolhub.servers.math.size import (
     require_expandable,
     require_factorial,
     require_power,
-    require_writable,
 )
 
 Maker = Callable[..., Any]
 _MOST_PRIME_BITS = 4_000
 _MOST_FACTORED_BITS = 300
+_MOST_GAMMA = 2_000
+_MOST_NESTED_GAMMAS = 4
 
 
 def whole(value: Any, least: int | None = None, most: int | None = None) -> int:
@@ -67,21 +69,9 @@ def _root(value: Any, degree: Any) -> Any:
     return sp.real_root(value, count) if value.is_real and count % 2 else value ** sp.Rational(1, count)
 
 
-def _rounding(make: Maker) -> Maker:
-    def rounded(value: Any) -> Any:
-        require_writable(value, "the number")
-        return make(value)
-
-    return rounded
-
-
 def _round(value: Any, places: Any = sp.S.Zero) -> Any:
     scale = sp.Integer(10) ** whole(places, -1000, 1000)
-    require_writable(value * scale, "the number")
-    if not value.is_real:
-        raise RefusedError("round takes a real number")
-    scaled = abs(value) * scale
-    return sp.sign(value) * sp.floor(scaled + sp.Rational(1, 2)) / scale
+    return rounding.half_away(value * scale) / scale
 
 
 def _extreme(make: Maker) -> Maker:
@@ -141,7 +131,16 @@ def _factorial(value: Any) -> Any:
         if value < 0:
             raise RefusedError("the factorial of a negative whole number is not defined")
         require_factorial(value, "the factorial")
+    else:
+        _require_near(value)
     return sp.factorial(value)
+
+
+def _require_near(value: Any) -> None:
+    if value.count(sp.gamma) + value.count(sp.factorial) > _MOST_NESTED_GAMMAS:
+        raise RefusedError(f"gamma and factorial are worked out {_MOST_NESTED_GAMMAS} deep at most")
+    if value.is_number and value.is_finite and abs(value.evalf(5)) > _MOST_GAMMA:
+        raise RefusedError(f"gamma and factorial of numbers that are not whole are worked out up to {_MOST_GAMMA:,}")
 
 
 def _gamma(value: Any) -> Any:
@@ -149,8 +148,8 @@ def _gamma(value: Any) -> Any:
         if value <= 0:
             raise RefusedError("gamma is not defined at 0 and negative whole numbers")
         require_factorial(value, "gamma of it")
-    elif isinstance(value, sp.Rational) and abs(value) > 2_000:
-        raise RefusedError("gamma of a fraction is worked out up to 2,000")
+    else:
+        _require_near(value)
     return sp.gamma(value)
 
 
@@ -205,14 +204,14 @@ def _beta(first: Any, second: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Maker] = {
-    "sqrt": _sqrt, "cbrt": lambda x: _root(x, sp.Integer(3)), "root": _root, "exp": sp.exp, "ln": _log, "log": _log,
-    "log2": lambda x: _log(x, sp.Integer(2)), "log10": lambda x: _log(x, sp.Integer(10)),
+    "sqrt": _sqrt, "cbrt": lambda x: _root(x, sp.Integer(3)), "root": _root, "exp": powers.exponential,
+    "ln": _log, "log": _log, "log2": lambda x: _log(x, sp.Integer(2)), "log10": lambda x: _log(x, sp.Integer(10)),
     "sin": sp.sin, "cos": sp.cos, "tan": sp.tan, "cot": sp.cot, "sec": sp.sec, "csc": sp.csc, "asin": sp.asin,
     "acos": sp.acos, "atan": sp.atan, "arcsin": sp.asin, "arccos": sp.acos, "arctan": sp.atan, "atan2": _atan2,
     "sinh": sp.sinh, "cosh": sp.cosh, "tanh": sp.tanh, "asinh": sp.asinh, "acosh": sp.acosh, "atanh": sp.atanh,
     "deg": lambda x: x * 180 / sp.pi, "rad": lambda x: x * sp.pi / 180,
-    "abs": sp.Abs, "sign": sp.sign, "floor": _rounding(sp.floor), "ceil": _rounding(sp.ceiling),
-    "ceiling": _rounding(sp.ceiling), "round": _round, "min": _extreme(sp.Min), "max": _extreme(sp.Max),
+    "abs": sp.Abs, "sign": sp.sign, "floor": rounding.floor, "ceil": rounding.ceiling,
+    "ceiling": rounding.ceiling, "round": _round, "min": _extreme(sp.Min), "max": _extreme(sp.Max),
     "re": sp.re, "im": sp.im, "arg": sp.arg, "conj": sp.conjugate, "conjugate": sp.conjugate,
     "mod": modulo, "powmod": _powmod, "modinv": _modinv, "gcd": _wholes(sp.igcd), "lcm": _wholes(sp.ilcm),
     "isprime": lambda n: sp.sympify(sp.isprime(whole(n, -(1 << _MOST_PRIME_BITS), 1 << _MOST_PRIME_BITS))),

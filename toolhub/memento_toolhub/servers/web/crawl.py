@@ -133,7 +133,7 @@ class _Walk:
         except ToolError as error:
             if not self.pages and not self.site:
                 raise
-            self.pages.append(CrawledPage(url=url, depth=depth, error=str(error)))
+            self.pages.append(CrawledPage(url=url, depth=depth, error=str(error)[:_EXCERPT_CHARS]))
             return
         self._keep(page, depth)
         for link in links:

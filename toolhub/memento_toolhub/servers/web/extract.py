@@ -23,6 +23,7 @@ T = TypeVar("T")
 _BOUNDS = Bounds(seconds=60.0, memory_mb=2048)
 _MOST_FORMATTED = 2_000_000
 _MOST_LINKS = 2_000
+_LONGEST_LINK = 1_000
 _LINK_TEXT_CHARS = 120
 _UNSEEN = ("script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "head")
 _AROUND = ("nav", "footer", "aside", "form", "button", "dialog")
@@ -85,6 +86,8 @@ def _tried(function: Callable[[bytes, str, str], T], body: bytes, charset: str, 
         return function(body, charset, url)
     except MemoryError:
         raise
+    except ModuleNotFoundError as error:
+        raise ToolError(f"{error.name} is not installed; install it with: pip install 'memento-cbr[web]'") from None
     except Exception as error:  # of whatever a library stumbles over, and not all of it can leave this process
         raise ToolError(f"url: {url} is damaged HTML that cannot be read ({error})"[:500]) from None
 
@@ -117,10 +120,21 @@ def extract(body: bytes, charset: str, url: str) -> Extract:
 def _main_text(tree: HtmlElement, url: str) -> tuple[dict[str, Any], str]:
     """What the page says of itself, and its article as Markdown."""
     import trafilatura
+    from trafilatura.settings import DEFAULT_CONFIG
 
-    said = trafilatura.extract_metadata(tree, default_url=url)
+    # What the text mentions is no date of the page.
+    said = trafilatura.extract_metadata(tree, default_url=url, extensive=False)
+    config = deepcopy(DEFAULT_CONFIG)
+    # A short article would be given up for a text without its tables and with the menus.
+    config.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
     article = trafilatura.extract(
-        tree, url=url, output_format="markdown", include_links=True, include_formatting=True, include_comments=False
+        tree,
+        url=url,
+        output_format="markdown",
+        include_links=True,
+        include_formatting=True,
+        include_comments=False,
+        config=config,
     )
     return said.as_dict() if said is not None else {}, _tidy(article or "")
 
@@ -145,12 +159,12 @@ def _links(tree: HtmlElement, url: str) -> Iterator[tuple[str, str]]:
 
 
 def _joined(base: str, written: str) -> str:
-    """An absolute http address without its fragment; empty where it is none."""
+    """An absolute http address without its fragment; empty where it is none, or too long to be passed on."""
     try:
         address = urldefrag(urljoin(base, written.strip())).url
     except ValueError:
         return ""
-    return address if address.startswith(("http://", "https://")) else ""
+    return address if address.startswith(("http://", "https://")) and len(address) <= _LONGEST_LINK else ""
 
 
 def _markdown(tree: HtmlElement, url: str) -> str:

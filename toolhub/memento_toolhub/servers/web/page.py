@@ -14,8 +14,9 @@ from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, Piece, Rests
 from memento_toolhub.servers.web.charset import decoded
 from memento_toolhub.servers.web.extract import Extract, extracted, links_of
 
-__all__ = ["Link", "Page", "is_html", "links_of", "page_of"]
+__all__ = ["NOT_RUN", "Link", "Page", "is_html", "links_of", "page_of"]
 
+NOT_RUN = "the page is empty until its scripts run, and they did not; the text may be missing"
 _MOST_LINKS = 30
 _HTML = frozenset(("text/html", "application/xhtml+xml"))
 _TEXT = re.compile(r"text/.*|application/(?:.*\+)?(?:json|xml|yaml|x-yaml|javascript|x-ndjson|toml)|image/svg\+xml")
@@ -88,7 +89,7 @@ async def _ordered(text: str, query: str) -> str:
 def _chosen(found: Extract, query: str) -> tuple[str, list[str]]:
     """The article, unless it is next to nothing or lacks what is looked for and the rest of the page has it."""
     if found.needs_javascript:
-        return found.text, ["the page is empty until its scripts run, and they did not; the text may be missing"]
+        return found.text, [NOT_RUN]
     if not found.text:
         return "", ["the page has no text"]
     words = set(re.findall(r"\w{3,}", query.lower()))

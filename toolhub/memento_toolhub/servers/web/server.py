@@ -16,12 +16,13 @@ from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, MaxChars, Rests, off
 from memento_toolhub.servers.kit.tool_server import ToolServer
 from memento_toolhub.servers.web.crawl import MOST_DEPTH, MOST_PAGES, Crawl, Plan, crawl
 from memento_toolhub.servers.web.hits import TimeRange
-from memento_toolhub.servers.web.page import Page, page_of
+from memento_toolhub.servers.web.page import NOT_RUN, Page, page_of
 from memento_toolhub.servers.web.polite import PoliteFetcher
 from memento_toolhub.servers.web.rendering import Renderer
 from memento_toolhub.servers.web.search import MOST_RESULTS, Results, Search
 
 _INSTRUCTIONS = "Searches the web and reads its pages. Only public addresses are fetched, as robots.txt asks."
+_STILL_LITTLE = "there is little text on the page even after its scripts ran"
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 
 Url = Annotated[str, Field(max_length=4000, description="http or https address")]
@@ -88,8 +89,10 @@ def _offer_fetch(server: MCPServer, polite: PoliteFetcher, renderer: Renderer, r
                 raise
             page.notes = [*page.notes, f"its scripts were not run: {error}"]
             return page
-        notes = [*after.notes, *made.notes]
-        return FetchedPage(**{**dict(after), "needs_javascript": True, "notes": notes, "rendered": True})
+        found = [_STILL_LITTLE if note == NOT_RUN else note for note in after.notes]
+        return FetchedPage(
+            **{**dict(after), "needs_javascript": True, "notes": [*found, *made.notes], "rendered": True}
+        )
 
 
 def _offer_crawl(server: MCPServer, polite: PoliteFetcher, rests: Rests) -> None:
