@@ -49,18 +49,22 @@ class Host:
 
 
 @contextmanager
-def _host(options: Options, era: str = "auto") -> Iterator[Host]:
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Client(build(options), mode=era)) as client,
-    ):
+def _host(portal: BlockingPortal, options: Options, era: str = "auto") -> Iterator[Host]:
+    with portal.wrap_async_context_manager(Client(build(options), mode=era)) as client:
         yield Host(portal, client)
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Host]:
+def portal() -> Iterator[BlockingPortal]:
+    """One loop, and so one worker process, for all hosts."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def host(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Host]:
     options = Options(Roots.of([SAMPLES]), tmp_path_factory.mktemp("scratch"), allowed_hosts=(site,))
-    with _host(options) as host:
+    with _host(portal, options) as host:
         yield host
 
 
@@ -70,7 +74,7 @@ def test_a_document_is_read_by_a_relative_path_and_the_structured_result_is_whol
     assert paging == ("PowerPoint presentation", "slide", 4, "3")
     assert "| April | 1.1 |" in found["text"]
     assert (found["rest"], found["chars_left"], found["source"]) == ("", 0, "tides.pptx")
-    with _host(Options(Roots.of([SAMPLES]), tmp_path), "legacy") as older:
+    with _host(host.portal, Options(Roots.of([SAMPLES]), tmp_path), "legacy") as older:
         assert older.read("tides.pptx", pages="3") == found
 
 
@@ -158,7 +162,7 @@ def test_a_document_is_read_from_the_web_where_its_host_is_allowed(host: Host, s
     assert "48,200 cubic metres" in host.read(f"http://{site}/report.pdf")["text"]
     assert "48,200 cubic metres" in host.read(f"http://{site}/harbour.zip!/report.docx")["text"]
     assert "404" in host.refusal(f"http://{site}/gone.pdf")
-    with _host(Options(Roots(()), tmp_path)) as strict:
+    with _host(host.portal, Options(Roots(()), tmp_path)) as strict:
         assert "allow" in strict.refusal(f"http://{site}/report.pdf")
 
 

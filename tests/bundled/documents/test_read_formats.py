@@ -164,5 +164,5 @@ def test_no_sample_with_its_own_name_is_called_wrong() -> None:
             assert not any("named ." in note for note in read(sample.name).notes), sample.name
 
 
-def test_every_format_has_a_reader_or_is_an_archive() -> None:
-    assert set(KINDS) - set(_READERS) == {"zip", "tar", "7z", "gz", "bz2", "xz"}
+def test_every_format_has_a_reader_or_is_an_archive_or_a_table_for_sql() -> None:
+    assert set(KINDS) - set(_READERS) == {"zip", "tar", "7z", "gz", "bz2", "xz", "parquet"}

@@ -182,6 +182,7 @@ def test_binary_files_are_no_documents(tmp_path: Path) -> None:
     [
         (b"Rar!\x1a\x07\x01\x00", "RAR"),
         (b"{\\rtf1\\ansi hello}", "RTF"),
+        (b"PAR1" + bytes(20), "query_table"),
         (b"SQLite format 3\0" + bytes(100), "SQLite"),
         (b"\x28\xb5\x2f\xfd" + bytes(20), "Zstandard"),
     ],

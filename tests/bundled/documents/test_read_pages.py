@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundled.documents.reading import read, refusal
-from memento_toolhub.servers.documents.choice import chosen
-from memento_toolhub.servers.documents.document import spans
+from memento_toolhub.servers.documents.pages import chosen, spans
 from memento_toolhub.servers.documents.texts import PART
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 
+from bundled.documents.reading import read, refusal
 from bundled.documents.table_reading import described, only, rows
 from memento_toolhub.servers.documents import table_sheets, table_work
 from memento_toolhub.servers.documents.table_layout import Reading
@@ -153,6 +154,7 @@ def test_formulas_that_nobody_computed_are_said_to_be_empty(tmp_path: Path) -> N
         )
     assert answer.rows == [[3, None]]
     assert "2 formulas have no stored value" in notes[0]
+    assert notes[0] in read(path).notes
 
 
 def test_the_same_sheet_name_in_two_files_is_told_apart_by_the_file(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_an_encrypted_workbook_is_refused_with_its_reason() -> None:
 def test_a_word_document_is_no_workbook(tmp_path: Path) -> None:
     renamed = tmp_path / "table.xlsx"
     renamed.write_bytes((SAMPLES / "report.docx").read_bytes())
-    with pytest.raises(ToolError, match=r"path: table\.xlsx is docx, no workbook"):
+    with pytest.raises(ToolError, match=r"path: table\.xlsx is no table but Word document"):
         only(renamed)
 
 
@@ -191,6 +193,7 @@ def test_a_damaged_sheet_is_refused(tmp_path: Path) -> None:
             new.writestr(name, data[: len(data) // 2] if name.endswith("sheet1.xml") else data)
     with pytest.raises(ToolError, match=r"path: sheet 1 of cut\.xlsx is damaged"):
         only(tmp_path / "cut.xlsx")
+    assert "sheet 1 of cut.xlsx is damaged" in refusal(tmp_path / "cut.xlsx")
 
 
 def test_a_sheet_with_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,8 +146,8 @@ def test_parquet_is_a_table(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("a.csv", b"", "is empty"),
-        ("a.xls", b"<html><table><tr><td>1</td></tr></table></html>", "is HTML or XML"),
-        ("a.csv", b"%PDF-1.7 ...", "is a PDF"),
+        ("a.xls", b"<html><table><tr><td>1</td></tr></table></html>", "no table but HTML or XML"),
+        ("a.csv", b"%PDF-1.7 ...", "no table but PDF"),
         ("a.xlsx", b"PK\3\4 cut off", "damaged or cut-off ZIP"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "damaged Office file"),
         ("a.parquet", b"PAR1 nothing", "path: a.parquet"),

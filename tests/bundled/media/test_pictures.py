@@ -137,7 +137,7 @@ def _cut_jpeg() -> bytes:
         pytest.param("Grüße".encode(), "it is text", id="text"),
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(b"\x1a\x45\xdf\xa3" + bytes(50), "video_frames", id="video"),
-        pytest.param(bytes(range(128, 256)) * 5, "none of the formats", id="unknown"),
+        pytest.param(bytes(range(128, 256)) * 5, "of no known format", id="unknown"),
     ],
 )
 def test_what_is_no_picture_is_refused_before_a_model_is_asked(tmp_path: Path, data: bytes, why: str) -> None:

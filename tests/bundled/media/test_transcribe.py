@@ -15,9 +15,9 @@ from bundled.media.made import RATE, save_media, save_wav, tone, voice
 from bundled.media.speech_endpoint import Answer, Asked, endpoint, verbose
 from bundled.media.using import call, refusal, told
 from bundled.parts import needs
+from memento_toolhub.servers.media.containers import clock
 from memento_toolhub.servers.media.ears import ears_of
-from memento_toolhub.servers.media.slices import slices
-from memento_toolhub.servers.media.times import clock
+from memento_toolhub.servers.media.sound import pieces
 
 _DIGITS = "#JSGF V1.0; grammar digits; public <said> = (zero|one|two|three|four|five|six|seven|eight|nine)+;"
 
@@ -28,9 +28,14 @@ def loud(asked: Asked) -> Answer:
     return verbose((float(heard[0]), float(heard[-1]), "sound")) if len(heard) else verbose()
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
 @pytest.mark.parametrize(
-    ("name", "codec"), [("a.m4a", "aac"), ("a.mp3", "libmp3lame"), ("a.ogg", "libopus"), ("a.mkv", "pcm_s16le")]
+    ("name", "codec", "mode"),
+    [
+        ("a.m4a", "aac", "auto"),
+        ("a.mp3", "libmp3lame", "legacy"),
+        ("a.ogg", "libopus", "auto"),
+        ("a.mkv", "pcm_s16le", "legacy"),
+    ],
 )
 def test_sound_of_every_kind_is_heard_at_its_time(tmp_path: Path, name: str, codec: str, mode: str) -> None:
     sound = np.concatenate((np.zeros(RATE), tone(1), np.zeros(RATE)))
@@ -65,6 +70,22 @@ def test_the_language_is_handed_on_and_progress_is_told(tmp_path: Path) -> None:
         )
         assert speech.asked[0].fields["language"] == "de"
     assert steps == ["heard 1 of 1 s"]
+
+
+def test_long_sound_is_sent_in_pieces_and_its_times_are_those_of_the_whole(tmp_path: Path) -> None:
+    beeps = np.concatenate([np.concatenate((np.zeros(29 * RATE), tone(1))) for _ in range(5)])
+
+    def starts(asked: Asked) -> Answer:
+        heard = np.flatnonzero(np.abs(asked.samples.astype(np.int32)) > 3000)
+        first = heard[np.insert(np.diff(heard) > RATE, 0, True)] / RATE
+        return verbose(*((float(start), float(start) + 1.0, "beep") for start in first))
+
+    save_wav(tmp_path / "a.wav", beeps)
+    with endpoint(starts) as speech:
+        found = told(call(tmp_path, "transcribe", ears=ears_of(f"openai:w@{speech.url}", {}), path="a.wav"))
+        assert len(speech.asked) >= 3
+        assert all(one.seconds <= 60 and len(one.wav) < 25_000_000 for one in speech.asked)
+    assert [one["start"] for one in found["segments"]] == pytest.approx([29, 59, 89, 119, 149], abs=0.02)
 
 
 def test_a_long_transcript_comes_in_parts_with_whole_segments(tmp_path: Path) -> None:
@@ -127,14 +148,14 @@ def test_without_a_speech_model_it_is_said_what_to_configure(tmp_path: Path) -> 
 
 def test_long_sound_is_cut_where_it_is_quiet_and_nothing_is_lost(tmp_path: Path) -> None:
     words = np.concatenate([np.concatenate((voice(3)[RATE // 5 :], np.zeros(RATE // 2))) for _ in range(10)])
-    wav = save_wav(tmp_path / "a.wav", words)
-    cut = list(slices(wav, 12.0))
+    (words * 32767).astype(np.int16).tofile(tmp_path / "samples")
+    cut = list(pieces(tmp_path / "samples", 12.0))
     assert len(cut) > 2
-    assert sum(len(piece.samples) for piece in cut) == len(words)
-    for before, after in pairwise(cut):
-        assert after.start == pytest.approx(before.end)
-        assert not before.samples[-800:].any()
-        assert not after.samples[:800].any()
+    assert sum(len(samples) for _, samples in cut) == len(words)
+    for (start, before), (end, after) in pairwise(cut):
+        assert end == pytest.approx(start + len(before) / RATE)
+        assert not before[-800:].any()
+        assert not after[:800].any()
 
 
 @needs("ffmpeg")

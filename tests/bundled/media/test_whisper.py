@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import anyio
-import psutil
 import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -14,7 +11,6 @@ from bundled.media import tiny_whisper
 from bundled.media.made import save_media, save_wav, tone, voice
 from bundled.media.using import call, refusal, told
 from memento_toolhub.servers.media.whisper import WhisperEars
-from memento_toolhub.servers.media.whisper_models import MissingModelError, find
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +38,7 @@ def test_where_nobody_speaks_nothing_is_made_up(tmp_path: Path, model: Path) -> 
 def test_a_language_the_model_does_not_know_is_refused(tmp_path: Path, model: Path) -> None:
     save_wav(tmp_path / "a.wav", voice(1))
     why = refusal(call(tmp_path, "transcribe", ears=WhisperEars(str(model)), path="a.wav", language="de"))
-    assert "'de' is not one it knows; it knows en" in why
+    assert f"'de' is not one whisper:{model} knows; it knows en" in why
 
 
 def test_a_broken_model_is_reported(tmp_path: Path, model: Path) -> None:
@@ -54,50 +50,28 @@ def test_a_broken_model_is_reported(tmp_path: Path, model: Path) -> None:
     assert "cannot be loaded" in refusal(call(tmp_path, "transcribe", ears=WhisperEars(str(broken)), path="a.wav"))
 
 
-def test_a_call_that_is_given_up_leaves_no_process(tmp_path: Path, model: Path) -> None:
-    wav = save_wav(tmp_path / "a.wav", voice(2))
-
-    def hearing() -> list[psutil.Process]:
-        return [p for p in psutil.Process(os.getpid()).children() if any("whisper_process" in a for a in p.cmdline())]
-
-    async def give_up() -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(WhisperEars(str(model)).hear, wav, "", None)
-            while not hearing():
-                await anyio.sleep(0.02)
-            group.cancel_scope.cancel()
-
-    anyio.run(give_up)
-    assert hearing() == []
-
-
 def test_a_size_that_is_not_here_is_not_fetched_but_said_how_to_get(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ToolError, match=r"download_model.*small"):
+        WhisperEars("small").folder()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ToolError, match="one of tiny"):
+        WhisperEars("enormous").folder()
+
+
+def test_a_folder_without_a_tokenizer_is_refused_for_it_would_be_fetched(tmp_path: Path, model: Path) -> None:
+    bare = tmp_path / "model"
+    bare.mkdir()
+    for file in model.iterdir():
+        if file.name != "tokenizer.json":
+            (bare / file.name).symlink_to(file)
     save_wav(tmp_path / "a.wav", voice(1))
-    why = refusal(call(tmp_path, "transcribe", ears=WhisperEars("small"), path="a.wav"))
-    assert "about 485 MB" in why
-    assert "whisper_models small" in why
-    assert not (tmp_path / "cache").exists()
+    assert "cannot be loaded" in refusal(call(tmp_path, "transcribe", ears=WhisperEars(str(bare)), path="a.wav"))
 
 
-def test_a_size_that_is_in_hugging_faces_cache_is_found(tmp_path: Path, model: Path) -> None:
-    snapshot = tmp_path / "hub" / "models--Systran--faster-whisper-tiny" / "snapshots" / "abc"
-    snapshot.parent.mkdir(parents=True)
-    snapshot.symlink_to(model)
-    assert find("tiny", {"HF_HOME": str(tmp_path)}) == snapshot
-
-
-def test_a_folder_without_a_tokenizer_is_refused_for_it_would_be_fetched(tmp_path: Path) -> None:
-    (tmp_path / "model.bin").touch()
-    with pytest.raises(MissingModelError, match=r"no tokenizer\.json and no config\.json"):
-        find(str(tmp_path))
-    with pytest.raises(MissingModelError, match="neither a folder nor one of the sizes"):
-        find("enormous")
-
-
-def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memento_toolhub.servers.media.whisper.find_spec", lambda name: None)
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"memento-cbr\[media\]"):
-        anyio.run(WhisperEars("tiny").hear, tmp_path / "a.wav", "", None)
+        WhisperEars("tiny").folder()

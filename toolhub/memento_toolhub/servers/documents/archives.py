@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, cast
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents import containers, mail
-from memento_toolhub.servers.documents.document import MOST_BYTES, Entry, Source
+from memento_toolhub.servers.documents.document import MOST_BYTES, Entry, Source, UnreadableError
 
 _MOST_ENTRIES = 100_000
 _MOST_UNPACKED = 1_000_000_000  # bytes of a compressed TAR, which has to be unpacked up to what is looked for
@@ -39,7 +37,7 @@ class _Counted:
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise ToolError(f"path_or_url: {self._name} unpacks to more than {self._most:,} bytes; it was left alone")
+            raise UnreadableError(f"{self._name} unpacks to more than {self._most:,} bytes; it was left alone")
         return data
 
 
@@ -47,7 +45,7 @@ def unpacked(key: str, source: Source) -> Source | None:
     """What a compressed file holds; None where that is a TAR.
 
     Raises:
-        ToolError: if it is damaged or unpacks to too much.
+        UnreadableError: if it is damaged or unpacks to too much.
     """
     with _clear(source.name), _OPENERS[key](source.whole()) as opened:
         head = opened.read(512)
@@ -62,16 +60,14 @@ def entries(key: str, source: Source) -> tuple[Entry, ...]:
     """The files inside, folders left out, in the order they are kept in.
 
     Raises:
-        ToolError: if it is broken or encrypted, or holds too many.
+        UnreadableError: if it is broken or encrypted, or holds too many.
     """
     found: list[Entry] = []
     with _clear(source.name):
         for entry, _ in _walk(key, source):
             found.append(entry)
             if len(found) > _MOST_ENTRIES:
-                raise ToolError(
-                    f"path_or_url: {source.name} holds more than {_MOST_ENTRIES:,} files; it was left alone"
-                )
+                raise UnreadableError(f"{source.name} holds more than {_MOST_ENTRIES:,} files; it was left alone")
     return tuple(found)
 
 
@@ -79,19 +75,19 @@ def member(key: str, source: Source, wanted: str) -> Source:
     """One file inside.
 
     Raises:
-        ToolError: if there is none of that name, or it cannot be taken out.
+        UnreadableError: if there is none of that name, or it cannot be taken out.
     """
     name = _named(wanted, [entry.name for entry in entries(key, source)], source.name)
     with _clear(source.name):
         for entry, taken in _walk(key, source):
             if entry.name == name:
                 if entry.link:
-                    raise ToolError(f"path_or_url: {name} in {source.name} is {entry.link}; links are not followed")
+                    raise UnreadableError(f"{name} in {source.name} is {entry.link}; links are not followed")
                 if entry.size > MOST_BYTES:
-                    raise ToolError(f"path_or_url: {name} has {entry.size:,} bytes; {MOST_BYTES:,} are the most")
+                    raise UnreadableError(f"{name} has {entry.size:,} bytes; {MOST_BYTES:,} are the most")
                 data = taken()
                 return Source(io.BytesIO(data), name.replace("\\", "/").rsplit("/", 1)[-1], len(data))
-    raise ToolError(f"path_or_url: {name} was not found again in {source.name}")
+    raise UnreadableError(f"{name} was not found again in {source.name}")
 
 
 def _named(wanted: str, names: list[str], archive: str) -> str:
@@ -102,9 +98,7 @@ def _named(wanted: str, names: list[str], archive: str) -> str:
     if len(set(alike)) == 1:
         return alike[0]
     near = sorted(set(alike)) or difflib.get_close_matches(wanted, names[:2000], 5, 0.4) or names[:5]
-    raise ToolError(
-        f"path_or_url: {archive} holds no {wanted[:200]!r}; it holds e.g. {', '.join(near[:5]) or 'nothing'}"
-    )
+    raise UnreadableError(f"{archive} holds no {wanted[:200]!r}; it holds e.g. {', '.join(near[:5]) or 'nothing'}")
 
 
 _Found = Iterator[tuple[Entry, Callable[[], bytes]]]
@@ -165,7 +159,7 @@ def _seven(source: Source) -> _Found:
 
             def taken(name: str = info.filename, size: int = info.uncompressed) -> bytes:
                 if encrypted:
-                    raise ToolError(f"path_or_url: {source.name} is encrypted; ask for a copy without a password")
+                    raise UnreadableError(f"{source.name} is encrypted; ask for a copy without a password")
                 into = BytesIOFactory(MOST_BYTES)
                 archive.reset()
                 archive.extract(targets=[name], factory=into)
@@ -187,9 +181,9 @@ def _clear(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (ToolError, MemoryError):
+    except (UnreadableError, MemoryError):
         raise
     except PasswordRequired as error:
-        raise ToolError(f"path_or_url: {name} is encrypted; ask for a copy without a password") from error
+        raise UnreadableError(f"{name} is encrypted; ask for a copy without a password") from error
     except Exception as error:  # each module has its own, and damaged data brings out others
-        raise ToolError(f"path_or_url: {name} is damaged or cut off ({error}); get it anew") from error
+        raise UnreadableError(f"{name} is damaged or cut off ({error}); get it anew") from error

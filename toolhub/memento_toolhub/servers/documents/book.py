@@ -8,12 +8,10 @@ from typing import Any
 from urllib.parse import unquote
 from zipfile import ZipFile
 
-from mcp.server.mcpserver.exceptions import ToolError
-
-from memento_toolhub.servers.documents.choice import chosen
 from memento_toolhub.servers.documents.containers import opened_zip
-from memento_toolhub.servers.documents.document import Document, Source, deeper, gathered
+from memento_toolhub.servers.documents.document import Document, Source, UnreadableError
 from memento_toolhub.servers.documents.marked import from_html
+from memento_toolhub.servers.documents.pages import chosen, deeper, gathered
 
 _CONTAINER = "META-INF/container.xml"
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
@@ -46,7 +44,7 @@ def _spine(archive: ZipFile, name: str) -> tuple[str, list[str]]:
     paths = [posixpath.normpath(posixpath.join(base, unquote(href))) for href in hrefs if href]
     files = [path for path in paths if path in archive.NameToInfo]
     if not files:
-        raise ToolError(f"path_or_url: {name} is an EPUB whose chapters are missing; it may be damaged")
+        raise UnreadableError(f"{name} is an EPUB whose chapters are missing; it may be damaged")
     return str(package.findtext(f".//{_TITLE}") or "").strip(), files
 
 
@@ -54,5 +52,5 @@ def _parsed(archive: ZipFile, path: str, name: str) -> Any:
     from defusedxml.ElementTree import fromstring
 
     if path not in archive.NameToInfo:
-        raise ToolError(f"path_or_url: {name} is an EPUB without {path or 'a package file'}; it may be damaged")
+        raise UnreadableError(f"{name} is an EPUB without {path or 'a package file'}; it may be damaged")
     return fromstring(archive.read(path))

@@ -6,9 +6,7 @@ import tarfile
 import zipfile
 from zipfile import ZipFile, ZipInfo
 
-from mcp.server.mcpserver.exceptions import ToolError
-
-from memento_toolhub.servers.documents.document import MOST_BYTES, Source
+from memento_toolhub.servers.documents.document import MOST_BYTES, Source, UnreadableError
 
 _MOST_MEMBERS = 20_000
 _MOST_UNPACKED = 500_000_000  # bytes, of all that a document holds
@@ -33,14 +31,12 @@ def opened_zip(source: Source) -> ZipFile:
     """The ZIP, of which only the table of contents has been read.
 
     Raises:
-        ToolError: if it is broken or cut off.
+        UnreadableError: if it is broken or cut off.
     """
     try:
         return ZipFile(source.whole())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-        raise ToolError(
-            f"path_or_url: {source.name} is a damaged or cut-off ZIP file ({error}); get it anew"
-        ) from error
+        raise UnreadableError(f"{source.name} is a damaged or cut-off ZIP file ({error}); get it anew") from error
 
 
 def zip_kind(source: Source) -> str:
@@ -62,17 +58,15 @@ def check_parts(archive: ZipFile, name: str) -> None:
     """Refuse what would harm a parser, before one sees it: by what is declared, then by what really comes out.
 
     Raises:
-        ToolError: if it unpacks to too much, is encrypted or damaged, or declares XML entities.
+        UnreadableError: if it unpacks to too much, is encrypted or damaged, or declares XML entities.
     """
     infos = archive.infolist()
     if len(infos) > _MOST_MEMBERS:
-        raise ToolError(
-            f"path_or_url: {name} has {len(infos)} parts; a document with more than {_MOST_MEMBERS} is refused"
-        )
+        raise UnreadableError(f"{name} has {len(infos)} parts; a document with more than {_MOST_MEMBERS} is refused")
     total = sum(info.file_size for info in infos)
     if total > _MOST_UNPACKED:
-        raise ToolError(
-            f"path_or_url: {name} would unpack to {total:,} bytes; {_MOST_UNPACKED:,} are the most; it is a bomb, or "
+        raise UnreadableError(
+            f"{name} would unpack to {total:,} bytes; {_MOST_UNPACKED:,} are the most; it is a bomb, or "
             "too large: split it, or save large sheets as CSV"
         )
     for info in infos:
@@ -80,7 +74,7 @@ def check_parts(archive: ZipFile, name: str) -> None:
     if "META-INF/manifest.xml" in archive.NameToInfo and b"encryption-data" in read_member(
         archive, archive.getinfo("META-INF/manifest.xml"), name
     ):
-        raise ToolError(f"path_or_url: {name} is encrypted; ask for a copy without a password")
+        raise UnreadableError(f"{name} is encrypted; ask for a copy without a password")
     for info in infos:
         _check_content(archive, info, name)
 
@@ -88,10 +82,10 @@ def check_parts(archive: ZipFile, name: str) -> None:
 def check_member(info: ZipInfo, name: str) -> None:
     """Refuse a member by what the table of contents says of it."""
     if info.flag_bits & 1:
-        raise ToolError(f"path_or_url: {info.filename} in {name} is encrypted; ask for a copy without a password")
+        raise UnreadableError(f"{info.filename} in {name} is encrypted; ask for a copy without a password")
     if info.file_size > _RATIO_MATTERS_FROM and info.file_size > _MOST_RATIO * max(info.compress_size, 1):
-        raise ToolError(
-            f"path_or_url: {name} is a ZIP bomb: {info.filename} would unpack to {info.file_size:,} bytes "
+        raise UnreadableError(
+            f"{name} is a ZIP bomb: {info.filename} would unpack to {info.file_size:,} bytes "
             f"from {info.compress_size:,}; it was not opened"
         )
 
@@ -103,9 +97,9 @@ def _check_content(archive: ZipFile, info: ZipInfo, name: str) -> None:
         with archive.open(info) as member:
             while chunk := member.read(_CHUNK):
                 if markup and b"<!ENTITY" in before + chunk:
-                    raise ToolError(f"path_or_url: {name} declares XML entities in {info.filename}, which is refused")
+                    raise UnreadableError(f"{name} declares XML entities in {info.filename}, which is refused")
                 before = chunk[-10:]
-    except ToolError:
+    except UnreadableError:
         raise
     except Exception as error:  # zipfile and its decompressors have no common one
         raise damaged(info.filename, name, error) from error
@@ -115,29 +109,27 @@ def read_member(archive: ZipFile, info: ZipInfo, name: str) -> bytes:
     """One member.
 
     Raises:
-        ToolError: if it is too large, encrypted or damaged.
+        UnreadableError: if it is too large, encrypted or damaged.
     """
     check_member(info, name)
     if info.file_size > MOST_BYTES:
-        raise ToolError(
-            f"path_or_url: {info.filename} in {name} has {info.file_size:,} bytes; {MOST_BYTES:,} are the most"
-        )
+        raise UnreadableError(f"{info.filename} in {name} has {info.file_size:,} bytes; {MOST_BYTES:,} are the most")
     try:
         return archive.read(info)
     except Exception as error:  # as above
         raise damaged(info.filename, name, error) from error
 
 
-def damaged(member: str, name: str, error: Exception) -> ToolError:
+def damaged(member: str, name: str, error: Exception) -> UnreadableError:
     """What to say of a member that cannot be unpacked."""
-    return ToolError(f"path_or_url: {member} in {name} is damaged or lies about its size ({error}); get the file anew")
+    return UnreadableError(f"{member} in {name} is damaged or lies about its size ({error}); get the file anew")
 
 
 def ole_kind(source: Source) -> str:
     """Which format is kept in an OLE file, as Office wrote until 2003, and writes still where it encrypts.
 
     Raises:
-        ToolError: if it is encrypted, broken, or of a format that is not read.
+        UnreadableError: if it is encrypted, broken, or of a format that is not read.
     """
     import olefile
 
@@ -145,9 +137,9 @@ def ole_kind(source: Source) -> str:
         with olefile.OleFileIO(source.whole()) as ole:
             streams = {"/".join(path) for path in ole.listdir()}
     except Exception as error:  # olefile raises struct.error, IndexError and more on damaged files
-        raise ToolError(f"path_or_url: {source.name} is a damaged Office file ({error}); get it anew") from error
+        raise UnreadableError(f"{source.name} is a damaged Office file ({error}); get it anew") from error
     if "EncryptedPackage" in streams:
-        raise ToolError(f"path_or_url: {source.name} is an encrypted Office file; ask for a copy without a password")
+        raise UnreadableError(f"{source.name} is an encrypted Office file; ask for a copy without a password")
     if streams & {"Workbook", "Book"}:
         return "xls"
     if "__properties_version1.0" in streams:
@@ -155,11 +147,11 @@ def ole_kind(source: Source) -> str:
     old = {"WordDocument": ("Word", "docx"), "PowerPoint Document": ("PowerPoint", "pptx")}
     for stream, (program, newer) in old.items():
         if stream in streams:
-            raise ToolError(
-                f"path_or_url: {source.name} is of the old {program} format, which is not read; save it as .{newer} "
+            raise UnreadableError(
+                f"{source.name} is of the old {program} format, which is not read; save it as .{newer} "
                 f"first, e.g. with: soffice --headless --convert-to {newer} FILE"
             )
-    raise ToolError(f"path_or_url: {source.name} is an OLE file of an unknown program, no document that can be read")
+    raise UnreadableError(f"{source.name} is an OLE file of an unknown program, no document that can be read")
 
 
 def is_tar_header(head: bytes) -> bool:

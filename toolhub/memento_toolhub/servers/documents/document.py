@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import BinaryIO
+
+from mcp.server.mcpserver.exceptions import ToolError
 
 MOST_BYTES = 200_000_000
 """Of a file that is parsed as a whole, and of a member taken out of an archive."""
-MOST_TEXT = 2_000_000
-"""Characters of one reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +79,14 @@ class Document:
     entries: tuple[Entry, ...] = ()
 
 
-Reader = Callable[[Source, str], Document]
-"""Reads the pages asked for of one format."""
+class UnreadableError(Exception):
+    """Why a file cannot be read, and what to do; the tool puts before it which of its parameters named the file."""
 
 
-def gathered(unit: str, total: int, chosen: list[int], parts: Iterable[str], **more: str) -> Document:
-    """Pages below one another, as many as may be read at a time."""
-    texts: list[str] = []
-    length = 0
-    for part in parts:
-        if texts and length + len(part) > MOST_TEXT:
-            break
-        texts.append(part)
-        length += len(part)
-    read = chosen[: len(texts)]
-    notes = () if len(read) == len(chosen) else (f"too long to be read at once: ask for {unit} {chosen[len(read)]} on",)
-    return Document(
-        "\n\n".join(texts),
-        page_unit=unit,
-        pages_total=total,
-        pages_read=spans(read),
-        notes=notes,
-        title=more.get("title", ""),
-    )
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Rising numbers as spans: 1, 2, 3, 7 become "1-3,7"."""
-    rising = list(numbers)
-    starts = [n for before, n in pairwise([-1, *rising]) if n != before + 1]
-    ends = [n for n, after in pairwise([*rising, -1]) if after != n + 1]
-    return ",".join(f"{a}-{b}" if a != b else str(a) for a, b in zip(starts, ends, strict=True))
-
-
-def deeper(title: str, markdown: str) -> str:
-    """A text below a heading of its own, its own headings one level further down."""
-    lowered = re.sub(r"^(#{1,5}) ", r"#\1 ", markdown.strip(), flags=re.MULTILINE)
-    return f"# {title}\n\n{lowered}".rstrip()
+@contextmanager
+def blamed_on(parameter: str) -> Iterator[None]:
+    """An unreadable file as the error of a tool."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise ToolError(f"{parameter}: {error}") from error

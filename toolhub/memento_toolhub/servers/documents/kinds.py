@@ -7,10 +7,8 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents import containers
-from memento_toolhub.servers.documents.document import Source
+from memento_toolhub.servers.documents.document import Source, UnreadableError
 
 if TYPE_CHECKING:
     from magika import Magika
@@ -54,6 +52,7 @@ KINDS = {
     "gz": Kind("gzip file", "application/gzip", ("gz", "tgz")),
     "bz2": Kind("bzip2 file", "application/x-bzip2", ("bz2", "tbz", "tbz2")),
     "xz": Kind("xz file", "application/x-xz", ("xz", "txz")),
+    "parquet": Kind("Parquet table", "application/vnd.apache.parquet", ("parquet",)),
     "html": Kind("HTML page", "text/html", ("html", "htm", "xhtml")),
     "json": Kind("JSON", "application/json", ("json", "geojson", "jsonld")),
     "jsonl": Kind("JSON lines", "application/jsonl", ("jsonl", "ndjson")),
@@ -66,14 +65,16 @@ KINDS = {
     "code": Kind("code", "text/x-source", ()),
 }
 _BY_EXTENSION = {extension: key for key, kind in KINDS.items() for extension in kind.extensions}
-_TEXTS = {"html", "json", "jsonl", "ipynb", "xml", "yaml", "csv", "markdown", "text", "eml"}
-_BY_LABEL = {"tsv": "csv", "svg": "xml", "rss": "xml"} | {key: key for key in _TEXTS}
+TEXTS = frozenset({"html", "json", "jsonl", "ipynb", "xml", "yaml", "csv", "markdown", "text", "eml", "code"})
+"""Formats that are text, which only names tell apart."""
+_BY_LABEL = {"tsv": "csv", "svg": "xml", "rss": "xml"} | {key: key for key in TEXTS}
 _HEADS = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"\x1f\x8b": "gz",
     b"BZh": "bz2",
     b"\xfd7zXZ\0": "xz",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "ole",
+    b"PAR1": "parquet",
     b"PK\3\4": "zip",
     b"PK\5\6": "zip",
 }
@@ -83,7 +84,6 @@ _UNREAD = {
     b"\x28\xb5\x2f\xfd": "a Zstandard file; unpack it first",
     b"{\\rtf": "an RTF document; save it as .docx or .odt first",
     b"SQLite format 3\0": "an SQLite database, not a document",
-    b"PAR1": "a Parquet file, not a document",
 }
 _MEDIA_TOOLS = {
     "image": "describe_image or read_text_in_image",
@@ -96,14 +96,14 @@ def kind_of(source: Source) -> str:
     """The key of the format in KINDS.
 
     Raises:
-        ToolError: if it is empty, encrypted, broken, or nothing that can be read as a document.
+        UnreadableError: if it is empty, encrypted, broken, or nothing that can be read as a document.
     """
     if not source.size:
-        raise ToolError(f"path_or_url: {source.name} is empty (0 bytes)")
+        raise UnreadableError(f"{source.name} is empty (0 bytes)")
     head = source.head(_SAMPLE)
     for start, reason in _UNREAD.items():
         if head.startswith(start):
-            raise ToolError(f"path_or_url: {source.name} is {reason}")
+            raise UnreadableError(f"{source.name} is {reason}")
     if b"%PDF-" in head[:1024]:
         return "pdf"
     for start, key in _HEADS.items():
@@ -111,20 +111,35 @@ def kind_of(source: Source) -> str:
             return _INSPECTED[key](source) if key in _INSPECTED else key
     if head[257:262] == b"ustar" or (extension(source.name) == "tar" and containers.is_tar_header(head)):
         return "tar"
-    return _other(source, head)
+    if is_text(head):
+        return _text_kind(head, extension(source.name))
+    raise _refused(source.name, head)
 
 
-def _other(source: Source, head: bytes) -> str:
+def _text_kind(head: bytes, named: str) -> str:
+    """Of text: by its markup, else by its name, else by what it looks like."""
+    start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:2000].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "html"
+    if start.startswith(b"<?xml"):
+        return "html" if b"<html" in start else "xml"
+    by_name = _BY_EXTENSION.get(named, "")
+    if by_name in TEXTS:
+        return "text" if by_name == "html" and b"<" not in head else by_name
     found = _magika().identify_bytes(head).output
-    if tools := _MEDIA_TOOLS.get(found.group if found.label != "svg" else ""):
-        raise ToolError(
-            f"path_or_url: {source.name} is no document but {found.group} ({found.description}); "
-            f"use {tools} of the media tools"
-        )
-    if not is_text(head):
-        what = found.description or found.label
-        raise ToolError(f"path_or_url: {source.name} is a binary file ({what}), no document that can be read")
-    return _text_kind(head, extension(source.name), str(found.label), found.group == "code")
+    label = _BY_LABEL.get(found.label, "")
+    if label and (label not in ("text", "markdown") or by_name or not named):
+        return label
+    return "code" if found.group == "code" or (named and not by_name) else "text"
+
+
+def _refused(name: str, head: bytes) -> UnreadableError:
+    """What to say of bytes that are no document."""
+    found = _magika().identify_bytes(head).output
+    what = found.description or found.label
+    if tools := _MEDIA_TOOLS.get(found.group):
+        return UnreadableError(f"{name} is no document but {found.group} ({what}); use {tools} of the media tools")
+    return UnreadableError(f"{name} is a binary file ({what}), no document that can be read")
 
 
 @cache
@@ -132,23 +147,6 @@ def _magika() -> Magika:
     from magika import Magika
 
     return Magika()
-
-
-def _text_kind(head: bytes, named: str, label: str, code: bool) -> str:
-    start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:2000].lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "html"
-    if start.startswith(b"<?xml"):
-        return "html" if b"<html" in start else "xml"
-    by_name = _BY_EXTENSION.get(named, "")
-    by_label = _BY_LABEL.get(label, "")
-    if by_name == "html" and b"<" not in head:
-        return "text"
-    if by_name in _TEXTS:
-        return "ipynb" if by_name == "json" and by_label == "ipynb" else by_name
-    if by_label and (by_label not in ("text", "markdown") or by_name or not named):
-        return by_label
-    return "code" if code or (named and not by_name) else "text"
 
 
 def is_text(head: bytes) -> bool:
@@ -171,6 +169,6 @@ def misnamed(name: str, key: str) -> str:
     """What to say where a name promises another format; "" where it does not."""
     named = extension(name)
     promised = _BY_EXTENSION.get(named, "")
-    if not promised or promised == key or (promised in _TEXTS and key in (*_TEXTS, "code") and key != "html"):
+    if not promised or promised == key or (promised in TEXTS and key in TEXTS - {"html"}):
         return ""
     return f"named .{named}, but it is {KINDS[key].name}; read as that"

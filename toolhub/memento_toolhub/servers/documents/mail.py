@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage, MIMEPart
 
-from mcp.server.mcpserver.exceptions import ToolError
-
-from memento_toolhub.servers.documents.document import Document, Entry, Source
+from memento_toolhub.servers.documents.document import Document, Entry, Source, UnreadableError
+from memento_toolhub.servers.documents.encodings import decoded
 from memento_toolhub.servers.documents.marked import converted, from_html
-from memento_toolhub.servers.documents.office import without_pages
-from memento_toolhub.servers.documents.texts import decoded
+from memento_toolhub.servers.documents.pages import without_pages
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _ATTACHMENT = "__attach_version1.0_"
@@ -69,7 +67,7 @@ def _msg_name(ole: object, folder: str) -> str:
 def _parsed(source: Source) -> EmailMessage:
     message = email.message_from_binary_file(source.whole(), policy=policy.default)
     if not message.keys():
-        raise ToolError(f"path_or_url: {source.name} has no e-mail heads; if it is plain text, name it .txt")
+        raise UnreadableError(f"{source.name} has no e-mail heads; if it is plain text, name it .txt")
     return message
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from memento_toolhub.servers.documents.choice import chosen
 from memento_toolhub.servers.documents.containers import opened_zip
-from memento_toolhub.servers.documents.document import Document, Source, deeper, gathered
+from memento_toolhub.servers.documents.document import Document, Source
 from memento_toolhub.servers.documents.marked import converted
+from memento_toolhub.servers.documents.pages import chosen, deeper, gathered, without_pages
 
 _SLIDE = re.compile(r"\s*<!-- Slide number: \d+ -->\n")
 
@@ -25,11 +25,6 @@ def read_pptx(source: Source, pages: str) -> Document:
     wanted = chosen(pages, len(slides), "slide")
     parts = (deeper(f"Slide {number}", slides[number - 1]) for number in wanted)
     return gathered("slide", len(slides), wanted, parts, title=_title(source))
-
-
-def without_pages(pages: str, what: str) -> tuple[str, ...]:
-    """What to say to one who asked for pages where there are none."""
-    return (f"pages: {what} has none to choose from; the whole was read",) if pages.strip() else ()
 
 
 def _title(source: Source) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from memento_toolhub.servers.documents.choice import chosen
 from memento_toolhub.servers.documents.containers import opened_zip
-from memento_toolhub.servers.documents.document import MOST_TEXT, Document, Source, deeper, gathered
-from memento_toolhub.servers.documents.office import without_pages
+from memento_toolhub.servers.documents.document import Document, Source
+from memento_toolhub.servers.documents.pages import MOST_TEXT, chosen, deeper, gathered, without_pages
 from memento_toolhub.servers.documents.sheets import markdown_table
 
 _MOST_REPEATED = 1_000  # spaces, cells or rows that one element stands for

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from mcp.server.mcpserver.exceptions import ToolError
-
-from memento_toolhub.servers.documents.choice import chosen
-from memento_toolhub.servers.documents.document import Document, Source, deeper, gathered, spans
+from memento_toolhub.servers.documents.document import Document, Source, UnreadableError
 from memento_toolhub.servers.documents.marked import converted
+from memento_toolhub.servers.documents.pages import chosen, deeper, gathered, spans
 
 _MOST_LAID_OUT = 20  # pages of one reading whose tables are looked for, which takes a tenth of a second each
 _MOST_OBJECTS = 3_000  # on a page, drawings included, before looking for tables takes too long
@@ -61,12 +59,10 @@ def _opened(source: Source) -> Any:
         pdf = pypdfium2.PdfDocument(source.whole())
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise ToolError(
-                f"path_or_url: {source.name} is an encrypted PDF; ask for a copy without a password"
-            ) from error
-        raise ToolError(f"path_or_url: {source.name} is a damaged or cut-off PDF ({error}); get it anew") from error
+            raise UnreadableError(f"{source.name} is an encrypted PDF; ask for a copy without a password") from error
+        raise UnreadableError(f"{source.name} is a damaged or cut-off PDF ({error}); get it anew") from error
     if not len(pdf):
-        raise ToolError(f"path_or_url: {source.name} is a PDF without pages; it may be damaged")
+        raise UnreadableError(f"{source.name} is a PDF without pages; it may be damaged")
     return pdf
 
 

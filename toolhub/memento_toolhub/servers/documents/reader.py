@@ -10,8 +10,9 @@ from pathlib import Path
 from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.documents import archives, book, mail, office, opendocument, pdf, sheets, texts
-from memento_toolhub.servers.documents.document import MOST_BYTES, MOST_TEXT, Document, Entry, Source
+from memento_toolhub.servers.documents.document import MOST_BYTES, Document, Entry, Source, UnreadableError, blamed_on
 from memento_toolhub.servers.documents.kinds import KINDS, kind_of, misnamed
+from memento_toolhub.servers.documents.pages import MOST_TEXT
 from memento_toolhub.servers.kit.relevance import matching
 
 MOST_DEPTH = 3
@@ -52,7 +53,7 @@ def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: s
         path: of the file on disk.
         name: what it is called.
         inner: names of files inside one another, the outermost first.
-        pages: see choice.chosen.
+        pages: see pages.chosen.
         query: to bring the passages to the front that bear on it; may be empty.
 
     Raises:
@@ -62,7 +63,8 @@ def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: s
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     with Path(path).open("rb") as stream:
         source = Source(stream, name, os.fstat(stream.fileno()).st_size)
-        found = _within(source, inner, pages)
+        with blamed_on("path_or_url"):
+            found = _within(source, inner, pages)
     return _clean(_asked(found, query) if query.strip() else found)
 
 
@@ -76,11 +78,9 @@ def _within(source: Source, inner: tuple[str, ...], pages: str) -> Document:
     key, source, notes = _unwrapped(source)
     for at, wanted in enumerate(inner):
         if at == MOST_DEPTH:
-            raise ToolError(f"path_or_url: files inside one another are opened {MOST_DEPTH} deep; this is deeper")
+            raise UnreadableError(f"files inside one another are opened {MOST_DEPTH} deep; this is deeper")
         if key not in _HOLD_FILES:
-            raise ToolError(
-                f"path_or_url: {source.name} ({KINDS[key].name}) holds no files; leave out !/{wanted[:100]}"
-            )
+            raise UnreadableError(f"{source.name} ({KINDS[key].name}) holds no files; leave out !/{wanted[:100]}")
         if at == len(inner) - 1 and wanted.endswith("/"):
             return _listing(key, source, wanted)
         key, source, notes = _unwrapped(archives.member(key, source, wanted))
@@ -94,27 +94,25 @@ def _unwrapped(source: Source) -> tuple[str, Source, tuple[str, ...]]:
     while key in archives.COMPRESSED and (held := archives.unpacked(key, source)):
         notes.append(f"unpacked from {source.name}")
         if len(notes) > MOST_DEPTH:
-            raise ToolError(
-                f"path_or_url: {source.name} is compressed more than {MOST_DEPTH} times over; unpack it first"
-            )
+            raise UnreadableError(f"{source.name} is compressed more than {MOST_DEPTH} times over; unpack it first")
         source, key = held, kind_of(held)
     return key, source, tuple(notes)
 
 
 def _read(key: str, source: Source, pages: str, notes: tuple[str, ...]) -> Document:
     kind = KINDS[key]
+    if key == "parquet":
+        raise UnreadableError(f"{source.name} is a Parquet table; ask list_tables and query_table")
     if key not in _IN_PARTS and source.size > MOST_BYTES:
-        raise ToolError(
-            f"path_or_url: {source.name} has {source.size:,} bytes; {MOST_BYTES:,} are the most for {kind.name}"
-        )
+        raise UnreadableError(f"{source.name} has {source.size:,} bytes; {MOST_BYTES:,} are the most for {kind.name}")
     try:
         found = _READERS[key](source, pages)
-    except (ToolError, MemoryError, KeyboardInterrupt, SystemExit):
+    except (UnreadableError, ToolError, MemoryError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # parsers raise anything at damaged data; those written in Rust no Exception even
         reason = f"{type(error).__name__}: {error}"[:300]
-        raise ToolError(
-            f"path_or_url: {source.name} looks like {kind.name} but cannot be read ({reason}); it may be damaged"
+        raise UnreadableError(
+            f"{source.name} looks like {kind.name} but cannot be read ({reason}); it may be damaged"
         ) from error
     wrong = misnamed(source.name, key)
     told = (*notes, *([wrong] if wrong else []), *found.notes)
@@ -125,7 +123,7 @@ def _listing(key: str, source: Source, folder: str) -> Document:
     kind = KINDS[key]
     held = [entry for entry in archives.entries(key, source) if entry.name.startswith(folder)]
     if folder and not held:
-        raise ToolError(f"path_or_url: {source.name} holds no folder {folder[:200]!r}")
+        raise UnreadableError(f"{source.name} holds no folder {folder[:200]!r}")
     text = "\n".join(f"- {entry.name} ({_size(entry)})" for entry in held) or "It is empty."
     wrong = misnamed(source.name, key)
     name = f"{kind.name} (TAR inside)" if key in archives.COMPRESSED else kind.name

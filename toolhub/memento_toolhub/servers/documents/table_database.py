@@ -6,15 +6,14 @@ import contextlib
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
-
-from memento_toolhub.servers.documents.table_sql import plain, quoted, shown
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,47 +95,81 @@ class Answer:
     cut_cells: int
 
 
-@contextlib.contextmanager
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database, still able to read files."""
-    import duckdb
+class Database:
+    """The tables in memory.
 
-    with duckdb.connect(":memory:", config=_SETTINGS) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-def reserved_words(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Words that are no names without quotes."""
-    found = connection.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
-    return frozenset(word for (word,) in found.fetchall())
-
-
-def load(connection: duckdb.DuckDBPyConnection, draft: Draft, taken: set[str], reserved: frozenset[str]) -> Loaded:
-    """Make a table and its other names; a name that is taken is numbered.
-
-    Raises:
-        ToolError: if it does not fit into the memory, or cannot be read.
+    Attributes:
+        connection: to DuckDB.
+        taken: names of tables and views so far, in lower case.
     """
-    wanted = plain(draft.name, reserved)
-    name, number = wanted, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{wanted}_{number}"
-    with readable_errors(f"path: {draft.origin}"):
-        connection.execute(f"CREATE TABLE {quoted(name)} AS {draft.scan}")
-    taken.add(name.casefold())
-    for alias in dict.fromkeys((draft.name, *draft.aliases)):
-        if alias and alias.casefold() not in taken:
-            connection.execute(f"CREATE VIEW {quoted(alias)} AS SELECT * FROM {quoted(name)}")
-            taken.add(alias.casefold())
-    return Loaded(name, shown(name, reserved), draft)
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.taken: set[str] = set()
+        words = connection.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+        self._reserved = frozenset(word for (word,) in words.fetchall())
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls) -> Iterator[Database]:
+        """An empty one, still able to read files."""
+        import duckdb
+
+        with duckdb.connect(":memory:", config=_SETTINGS) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield cls(connection)
+
+    def shown(self, name: str) -> str:
+        """A name as it has to be written: in quotes only where it needs them."""
+        return name if name == plain(name, self._reserved) else quoted(name)
+
+    def load(self, draft: Draft) -> Loaded:
+        """Make a table and its other names; a name that is taken is numbered.
+
+        Raises:
+            ToolError: if it does not fit into the memory, or cannot be read.
+        """
+        wanted = plain(draft.name, self._reserved)
+        name, number = wanted, 1
+        while name.casefold() in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        with readable_errors(f"path: {draft.origin}"):
+            self.connection.execute(f"CREATE TABLE {quoted(name)} AS {draft.scan}")
+        self.taken.add(name.casefold())
+        for alias in dict.fromkeys((draft.name, *draft.aliases)):
+            if alias and alias.casefold() not in self.taken:
+                self.connection.execute(f"CREATE VIEW {quoted(alias)} AS SELECT * FROM {quoted(name)}")
+                self.taken.add(alias.casefold())
+        return Loaded(name, self.shown(name), draft)
+
+    def columns(self, name: str) -> list[tuple[str, str]]:
+        """Names and types of a table's columns."""
+        described = self.connection.execute(f"DESCRIBE {quoted(name)}").fetchall()
+        return [(column, kind) for column, kind, *_ in described]
+
+    def lock(self) -> None:
+        """From here on no file, extension, setting or table can be reached or changed."""
+        for statement in _LOCKS:
+            self.connection.execute(statement)
 
 
-def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """From here on no file, extension, setting or table can be reached or changed."""
-    for statement in _LOCKS:
-        connection.execute(statement)
+def quoted(name: str) -> str:
+    """Any name, as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Any text, as a string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def plain(name: str, reserved: Container[str]) -> str:
+    """A name that needs no quotes, as near as can be: Sales 2023 (€) becomes Sales_2023."""
+    made = re.sub(r"\W+", "_", name).strip("_") or "table"
+    if made[0].isdigit():
+        made = f"t_{made}"
+    return f"{made}_" if made.lower() in reserved else made
 
 
 @contextlib.contextmanager

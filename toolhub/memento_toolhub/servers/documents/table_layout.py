@@ -11,9 +11,10 @@ from typing import TextIO
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.documents.document import UnreadableError
 from memento_toolhub.servers.documents.table_cells import Cell, Row, column_type, kind, written
+from memento_toolhub.servers.documents.table_database import literal, quoted
 from memento_toolhub.servers.documents.table_grid import Header, Merged, find_header, letter, letters, named_by
-from memento_toolhub.servers.documents.table_sql import literal, quoted
 
 MOST_WRITTEN = 2_000_000_000
 """Bytes of one laid-out table."""
@@ -181,7 +182,7 @@ class _Pen:
 
     def check(self, file: TextIO) -> None:
         if self.rows % 10_000 == 0 and file.tell() > MOST_WRITTEN:
-            raise ToolError(f"path: a table is larger than {MOST_WRITTEN:,} bytes as text; split the file first")
+            raise UnreadableError(f"a table is larger than {MOST_WRITTEN:,} bytes as text; split the file first")
 
 
 class _Labels:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.documents.document import UnreadableError
+from memento_toolhub.servers.documents.encodings import decodes, encoding_of
 from memento_toolhub.servers.documents.table_cells import from_text
-from memento_toolhub.servers.documents.table_encoding import decodes, encoding_of
 from memento_toolhub.servers.documents.table_grid import Header, letters, unique
 from memento_toolhub.servers.documents.table_layout import Layout, Reading, header_of, write_rows
 
@@ -53,8 +52,9 @@ class TextTable:
     @classmethod
     def of(cls, path: Path, encoding: str = "") -> TextTable:
         """What a file seems to be; the encoding may be known."""
-        encoding = encoding or encoding_of(path)
-        broken = not decodes(path, encoding)
+        with path.open("rb") as stream:
+            encoding = encoding or encoding_of(stream)
+            broken = not decodes(stream, encoding)
         with path.open(encoding=encoding, errors="replace", newline="") as file:
             sample = file.read(_SAMPLE_CHARS)
         if "\n" in sample and len(sample) == _SAMPLE_CHARS:
@@ -68,7 +68,7 @@ class TextTable:
         """The fields of each row.
 
         Raises:
-            ToolError: if a field has no end.
+            UnreadableError: if a field has no end.
         """
         csv.field_size_limit(_MOST_FIELD)
         with self.path.open(encoding=self.encoding, errors="replace", newline="") as file:
@@ -76,8 +76,8 @@ class TextTable:
             try:
                 yield from islice(reader, self.before, None)
             except csv.Error as error:
-                raise ToolError(
-                    f"path: line {reader.line_num} of {self.path.name} cannot be read ({error}); a quote may be missing"
+                raise UnreadableError(
+                    f"line {reader.line_num} of {self.path.name} cannot be read ({error}); a quote may be missing"
                 ) from error
 
     @property

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from memento_toolhub.servers.documents import table_files
+from memento_toolhub.servers.documents import table_sheets, table_text
+from memento_toolhub.servers.documents.document import MOST_BYTES, Source, UnreadableError, blamed_on
+from memento_toolhub.servers.documents.kinds import KINDS, TEXTS, kind_of
+from memento_toolhub.servers.documents.sheets import BOOKS, formula_notes
 from memento_toolhub.servers.documents.table_database import (
     Answer,
+    Database,
     Draft,
     Loaded,
     ask,
     json_value,
-    load,
-    lock,
-    opened,
+    literal,
+    quoted,
     readable_errors,
-    reserved_words,
 )
-from memento_toolhub.servers.documents.table_layout import Reading
-from memento_toolhub.servers.documents.table_sql import literal, quoted, shown
+from memento_toolhub.servers.documents.table_layout import Layout, Reading
 
-if TYPE_CHECKING:
-    import duckdb
-
+_MOST_BYTES = 2_000_000_000  # of text
+_SAMPLE = 4096
+_READ = "list_tables reads XLSX, XLS, XLSB, ODS, CSV, TSV, JSON lines and Parquet"
 SAMPLE_ROWS = 3
 _MOST_SAMPLE_CHARS = 80
 _MOST_CHECKED = 60
@@ -57,44 +58,88 @@ class Described:
 
 def describe(paths: Sequence[Path], reading: Reading, folder: Path) -> tuple[list[Described], list[str]]:
     """All tables of some files, and what is to be known of the files."""
-    with opened() as connection:
-        reserved = reserved_words(connection)
-        loaded, notes = _load(connection, paths, reading, folder, reserved)
-        lock(connection)
-        return [_described(connection, table, reserved) for table in loaded], notes
+    with Database.opened() as database:
+        loaded, notes = _load(database, paths, reading, folder)
+        database.lock()
+        return [_described(database, table) for table in loaded], notes
 
 
 def query(paths: Sequence[Path], reading: Reading, sql: str, max_rows: int, folder: Path) -> tuple[Answer, list[str]]:
     """The answer to one SELECT over the tables of some files, and what is to be known of the files."""
-    with opened() as connection:
-        reserved = reserved_words(connection)
-        loaded, notes = _load(connection, paths, reading, folder, reserved)
-        lock(connection)
-        return ask(connection, sql, max_rows, _hint(connection, loaded, reserved)), notes
+    with Database.opened() as database:
+        loaded, notes = _load(database, paths, reading, folder)
+        database.lock()
+        return ask(database.connection, sql, max_rows, _hint(database, loaded)), notes
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection,
-    paths: Sequence[Path],
-    reading: Reading,
-    folder: Path,
-    reserved: frozenset[str],
-) -> tuple[list[Loaded], list[str]]:
-    taken: set[str] = set()
+def _load(database: Database, paths: Sequence[Path], reading: Reading, folder: Path) -> tuple[list[Loaded], list[str]]:
     loaded: list[Loaded] = []
     notes: list[str] = []
     for number, path in enumerate(paths):
         inside = folder / str(number)
         inside.mkdir()
-        file = table_files.opened(connection, path, reading, inside)
-        notes.extend(file.notes)
-        for draft in file.drafts:
-            loaded.append(load(connection, _named_apart(draft, path, taken), taken, reserved))
-            for written in inside.iterdir():
-                written.unlink()
+        with path.open("rb") as stream, blamed_on("path"):
+            source = Source(stream, path.name, path.stat().st_size)
+            for draft in _drafts(database, source, reading, inside):
+                loaded.append(database.load(_named_apart(draft, path, database.taken)))
+                for written in inside.iterdir():
+                    written.unlink()
+            notes += formula_notes(source)
     if not loaded:
         raise ToolError(f"path: {paths[0].name} holds no table: every sheet is empty")
     return loaded, notes
+
+
+def _drafts(database: Database, source: Source, reading: Reading, folder: Path) -> Iterator[Draft]:
+    """The tables of a file; each may use files of the folder until the next is asked for."""
+    path = Path(source.stream.name)
+    kind = _kind(source)
+    if kind in BOOKS:
+        for name, layout in table_sheets.lay_out(source, reading, folder):
+            yield Draft(name, (), f"sheet {name!r} of {source.name}", layout.scan, layout.notes)
+    elif kind == "text":
+        layout = table_text.lay_out(path, reading, folder / "table.csv")
+        scan, notes = _typed(database, layout, source.name)
+        yield Draft(path.stem, (source.name,), source.name, scan, (*layout.notes, *notes))
+    else:
+        reader = {"json": "read_json({}, sample_size=-1)", "parquet": "read_parquet({})"}[kind]
+        yield Draft(path.stem, (source.name,), source.name, f"SELECT * FROM {reader.format(literal(str(path)))}")
+
+
+def _kind(source: Source) -> str:
+    """One of BOOKS, parquet, json and text.
+
+    Raises:
+        UnreadableError: if it is none of them or too large, encrypted, damaged or a bomb.
+    """
+    kind = kind_of(source)
+    start = source.head(_SAMPLE).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"<") or kind not in {*BOOKS, *TEXTS, "parquet"}:
+        said = "HTML or XML" if kind in TEXTS else KINDS[kind].name
+        raise UnreadableError(f"{source.name} is no table but {said}, for read_document; {_READ}")
+    if kind in TEXTS:
+        records = start.startswith((b"{", b"[{")) or (kind == "json" and start.startswith(b"["))
+        kind = "json" if records else "text"
+    most = MOST_BYTES if kind in BOOKS else _MOST_BYTES
+    if source.size > most:
+        raise UnreadableError(
+            f"{source.name} has {source.size:,} bytes; {most:,} are the most: split it, or save sheets as CSV"
+        )
+    return kind
+
+
+def _typed(database: Database, layout: Layout, name: str) -> tuple[str, list[str]]:
+    """The reading of a text table with the types that hold for all its rows, and how dates were read."""
+    if not layout.rows:
+        return layout.guessed_scan({f"c{at}": "VARCHAR" for at in range(len(layout.header.names))}, {}), []
+    with readable_errors(f"path: {name}"):
+        columns, day, moment = database.connection.execute(
+            f"SELECT Columns, DateFormat, TimestampFormat FROM {layout.sniffer}"
+        ).fetchall()[0]
+    types = {column["name"]: column["type"] for column in columns}
+    formats = {key: value for key, value in (("dateformat", day), ("timestampformat", moment)) if value}
+    unusual = [form for form in formats.values() if not form.startswith("%Y")]
+    return layout.guessed_scan(types, formats), [f"dates were read as {form}" for form in unusual]
 
 
 def _named_apart(draft: Draft, path: Path, taken: set[str]) -> Draft:
@@ -102,17 +147,17 @@ def _named_apart(draft: Draft, path: Path, taken: set[str]) -> Draft:
     return replace(draft, name=f"{path.stem}_{draft.name}") if draft.name.casefold() in taken else draft
 
 
-def _described(connection: duckdb.DuckDBPyConnection, table: Loaded, reserved: frozenset[str]) -> Described:
+def _described(database: Database, table: Loaded) -> Described:
     with readable_errors(f"path: {table.draft.origin}"):
-        columns = connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()
-        (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchall()[0]
-        first = connection.execute(f"SELECT * FROM {quoted(table.name)} LIMIT {SAMPLE_ROWS}").fetchall()
-        doubts = _numbers_in_text(connection, table, [name for name, kind, *_ in columns if kind == "VARCHAR"])
+        columns = database.columns(table.name)
+        (rows,) = database.connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchall()[0]
+        first = database.connection.execute(f"SELECT * FROM {quoted(table.name)} LIMIT {SAMPLE_ROWS}").fetchall()
+        doubts = _numbers_in_text(database, table, [name for name, kind in columns if kind == "VARCHAR"])
     return Described(
         table.written,
         table.draft.origin,
         rows,
-        tuple((shown(name, reserved), kind) for name, kind, *_ in columns),
+        tuple((database.shown(name), kind) for name, kind in columns),
         [[_short(json_value(cell)) for cell in row] for row in first],
         (*table.draft.notes, *doubts),
     )
@@ -123,12 +168,12 @@ def _short(value: Any) -> Any:
     return f"{text[:_MOST_SAMPLE_CHARS]}…" if len(text) > _MOST_SAMPLE_CHARS else value
 
 
-def _numbers_in_text(connection: duckdb.DuckDBPyConnection, table: Loaded, names: Sequence[str]) -> Iterator[str]:
+def _numbers_in_text(database: Database, table: Loaded, names: Sequence[str]) -> Iterator[str]:
     """Columns read as text that mostly hold numbers."""
     for name in names[:_MOST_CHECKED]:
         column = quoted(name)
         number = f"TRY_CAST({column} AS DOUBLE)"
-        numbers, filled, other = connection.execute(
+        numbers, filled, other = database.connection.execute(
             f"SELECT count({number}), count({column}), any_value({column}) FILTER ({number} IS NULL) "
             f"FROM {quoted(table.name)}"
         ).fetchall()[0]
@@ -137,12 +182,12 @@ def _numbers_in_text(connection: duckdb.DuckDBPyConnection, table: Loaded, names
             yield f"text: {numbers} cells of {column} are numbers{others}; to compute: TRY_CAST({column} AS DOUBLE)"
 
 
-def _hint(connection: duckdb.DuckDBPyConnection, loaded: Sequence[Loaded], reserved: frozenset[str]) -> str:
+def _hint(database: Database, loaded: Sequence[Loaded]) -> str:
     """The tables there are, for an error message."""
     tables = []
     for table in loaded:
-        columns = connection.execute(f"DESCRIBE {quoted(table.name)}").fetchall()
-        tables.append(f"{table.written}({', '.join(shown(name, reserved) for name, *_ in columns)})")
+        columns = database.columns(table.name)
+        tables.append(f"{table.written}({', '.join(database.shown(name) for name, _ in columns)})")
     text = "; ".join(tables)
     text = text if len(text) <= _MOST_HINT else f"{text[:_MOST_HINT]}… (see list_tables)"
     return f"\nTables and their columns: {text}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
@@ -11,24 +10,19 @@ import warnings
 from collections import Counter
 from dataclasses import replace
 
-from memento_toolhub.servers.documents.choice import chosen
-from memento_toolhub.servers.documents.document import MOST_TEXT, Document, Source, gathered
+from memento_toolhub.servers.documents.document import Document, Source
+from memento_toolhub.servers.documents.encodings import encoding_of
 from memento_toolhub.servers.documents.kinds import extension
 from memento_toolhub.servers.documents.marked import converted, from_html
-from memento_toolhub.servers.documents.office import without_pages
+from memento_toolhub.servers.documents.pages import MOST_TEXT, chosen, gathered, without_pages
 from memento_toolhub.servers.documents.sheets import MOST_ROWS, markdown_table
 
 PART = 1_000_000
 """Bytes of a part of a long text; divisible by what a character takes in UTF-32."""
 _MOST_HTML = 5_000_000  # bytes, about three seconds each million
 _LONGEST_LINE = 65_536
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_MOST_TELLING = 16_000_000  # bytes looked at to tell the encoding
+_MARK_LENGTHS = {"utf-16": 2, "utf-32": 4}  # the byte order stands only at the beginning
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -120,7 +114,7 @@ def _separator(text: str, likely: str) -> str:
 
 def _in_parts(source: Source, pages: str) -> Document:
     total = max(1, -(-source.size // PART))
-    encoding = encoding_of(source.head(4 * _LONGEST_LINE))
+    encoding = encoding_of(source.stream, _MOST_TELLING)
     wanted = chosen(pages, total, "part")
     found = gathered("part", total, wanted, (_part(source, n, encoding) for n in wanted))
     if total == 1:
@@ -131,49 +125,16 @@ def _in_parts(source: Source, pages: str) -> Document:
 
 def _part(source: Source, number: int, encoding: str) -> str:
     """A part of a text: from the first line that begins in it, to the end of the last one."""
-    wide = encoding.startswith(("utf-16", "utf-32"))
     stream, start = source.whole(), (number - 1) * PART
-    if wide:
-        mark = stream.read(4)
+    if encoding.startswith(("utf-16", "utf-32")):
+        mark = stream.read(_MARK_LENGTHS.get(encoding, 0)) if start else b""
         stream.seek(start)
-        order = _byte_order(mark, encoding)
-        return (
-            stream.read(PART).decode(order, "replace").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        )
-    stream.seek(max(0, start - 1))
-    if start:
-        stream.readline(_LONGEST_LINE + 1)
-    data = stream.read(max(0, number * PART - stream.tell()))
-    if not data.endswith(b"\n"):
-        data += stream.readline(_LONGEST_LINE)
+        data = mark + stream.read(PART)
+    else:
+        stream.seek(max(0, start - 1))
+        if start:
+            stream.readline(_LONGEST_LINE + 1)
+        data = stream.read(max(0, number * PART - stream.tell()))
+        if not data.endswith(b"\n"):
+            data += stream.readline(_LONGEST_LINE)
     return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _byte_order(mark: bytes, encoding: str) -> str:
-    if encoding == "utf-32":
-        return "utf-32-le" if mark == codecs.BOM_UTF32_LE else "utf-32-be"
-    if encoding == "utf-16":
-        return "utf-16-le" if mark[:2] == codecs.BOM_UTF16_LE else "utf-16-be"
-    return encoding
-
-
-def encoding_of(head: bytes) -> str:
-    """The encoding of a text, by its mark, else by whether it is UTF-8, else as charset-normalizer finds likely."""
-    for mark, encoding in _MARKS.items():
-        if head.startswith(mark):
-            return encoding
-    if b"\0" in head:
-        return "utf-16-le" if b"\0" in head[1::2] else "utf-16-be"
-    try:
-        codecs.getincrementaldecoder("utf-8")("strict").decode(head, final=False)
-    except UnicodeDecodeError:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(head).best()
-        return best.encoding if best else "latin-1"
-    return "utf-8"
-
-
-def decoded(data: bytes) -> str:
-    """Bytes as text, in the encoding they are likely to have."""
-    return data.decode(encoding_of(data), "replace")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from memento_toolhub.servers.media.kinds import not_media
+from memento_toolhub.servers.media.kinds import why_not
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -26,26 +26,20 @@ _FORMATS = (
     ",mpegvideo,mxf,nut,obu,ogg,rm,tta,vc1,voc,w64,wav,wv"
 )
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-_MOST_PACKETS = 20_000_000
 _GUESS_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a container says of itself.
-
-    Attributes:
-        seconds: how long it is; measured where it does not say.
-        video, audio: names of the codecs; empty where there is no such track.
-    """
+    """What a video says of itself; its length is measured where it does not say."""
 
     seconds: float
+    width: int
+    height: int
+    fps: float
     format: str
-    video: str = ""
-    audio: str = ""
-    width: int = 0
-    height: int = 0
-    fps: float = 0.0
+    codec: str
+    has_sound: bool
 
 
 @contextmanager
@@ -61,59 +55,57 @@ def opened(path: Path) -> Iterator[InputContainer]:
         with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             yield container
     except (av.FFmpegError, ValueError, IndexError) as error:
-        raise ToolError(f"path: {path.name} cannot be read: {not_media(path)}; ffmpeg says: {_said(error)}") from None
-
-
-def need_av() -> None:
-    """Raises:
-    ToolError: if sound and video cannot be opened here.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("av") is None:
-        raise ToolError("the package av is not installed; install it with: pip install 'memento-cbr[media]'")
+        said = str(getattr(error, "strerror", "") or error)[:200]
+        why = why_not(path, "sound or video")
+        raise ToolError(f"path: {path.name} cannot be read: {why}; ffmpeg says: {said}") from None
 
 
 def about(path: Path) -> About:
-    """What there is to say of a file of sound or video.
+    """What there is to say of a video.
 
     Raises:
         ToolError: if it is none that can be read.
     """
     with opened(path) as container:
-        video = moving(container)
-        audio = next(iter(container.streams.audio), None)
-        seconds = length_of(container, video or audio)
-        made = About(seconds, container.format.name, audio=audio.codec_context.name if audio else "")
-        if video is None:
-            return made
+        video = moving(container, path)
         context, rate = video.codec_context, video.average_rate or video.guessed_rate
-        fps = round(float(rate), 3) if rate else 0.0
-        return About(seconds, made.format, context.name, made.audio, context.width, context.height, fps)
+        return About(
+            seconds=round(length_of(container, video), 3),
+            width=context.width,
+            height=context.height,
+            fps=round(float(rate), 3) if rate else 0.0,
+            format=container.format.name,
+            codec=context.name,
+            has_sound=bool(container.streams.audio),
+        )
 
 
-def moving(container: InputContainer) -> VideoStream | None:
-    """The video track; the cover of a piece of music is none."""
+def moving(container: InputContainer, path: Path) -> VideoStream:
+    """The video track; the cover of a piece of music is none.
+
+    Raises:
+        ToolError: if there is none.
+    """
     from av.stream import Disposition
 
-    tracks = (stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic)
-    return next(tracks, None)
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise ToolError(f"path: {path.name} has no video track; for its sound use transcribe")
 
 
-def length_of(container: InputContainer, stream: Stream | None) -> float:
+def length_of(container: InputContainer, stream: Stream) -> float:
     """Seconds of a container; where it does not say, its packets are gone through without being decoded."""
     if container.duration:
         return container.duration / 1_000_000
-    if stream is None:
-        return 0.0
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    end = 0.0
-    for count, packet in enumerate(container.demux(stream)):
-        if packet.pts is not None:
-            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        if count > _MOST_PACKETS:
-            break
+    ends = (
+        float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        for packet in container.demux(stream)
+        if packet.pts is not None
+    )
+    end = max(ends, default=0.0)
     container.seek(0)
     return max(end - begin_of(container), 0.0)
 
@@ -135,5 +127,22 @@ def jump(container: InputContainer, seconds: float) -> None:
         container.seek(0)
 
 
-def _said(error: Exception) -> str:
-    return str(getattr(error, "strerror", "") or error)[:200]
+def stretch_end(start: float, end: float, whole: float) -> float:
+    """Where a stretch of a file ends; all in seconds, 0 being the end of the file, or a length nobody knows.
+
+    Raises:
+        ToolError: if there is no such stretch.
+    """
+    if whole and start >= whole:
+        raise ToolError(f"start: {start:g} s is after the end of the file, which has {whole:.1f} s")
+    if end and end <= start:
+        raise ToolError(f"end: {end:g} s is not after the start at {start:g} s")
+    return min(end or whole, whole or end)
+
+
+def clock(seconds: float) -> str:
+    """75.25 as 1:15.2, with hours where there are any."""
+    minutes, rest = divmod(round(max(seconds, 0.0) * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest // 10:02d}.{rest % 10}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from memento_toolhub.servers.kit.options import Options
+from memento_toolhub.servers.kit.options import Options, package_need
 from memento_toolhub.servers.kit.rest import Rests
 from memento_toolhub.servers.kit.roots import Roots
 from memento_toolhub.servers.media.frames import Frame
@@ -41,9 +41,12 @@ class Desk:
         """The file a path names: in a root, or a frame that was kept.
 
         Raises:
-            ToolError: if there is none that may be read.
+            ToolError: if there is none that may be read, or the packages to open it are missing.
         """
-        if self._frames and Path(written).is_absolute() and Path(written).parent == self._frames:
+        for need in (package_need("PIL", "media"), package_need("av", "media")):
+            if not need.ok:
+                raise ToolError(f"the package {need.name} is not installed; {need.fix}")
+        if Path(written).parent == self._frames:
             return Roots((self._frames.resolve(),)).file(written)
         return self.options.roots.file(written)
 
@@ -66,17 +69,14 @@ class Desk:
     def keep(self, source: Path, frames: Sequence[Frame]) -> list[str]:
         """Save frames as files, the same one always under the same name; the oldest are let go of."""
         self._frames.mkdir(parents=True, exist_ok=True, mode=0o700)
-        told = f"{source}\0{source.stat().st_mtime_ns}"
-        mark = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:8]
+        mark = hashlib.sha256(os.fsencode(source) + str(source.stat().st_mtime_ns).encode()).hexdigest()[:8]
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem)[:40]
         made = []
         for frame in frames:
             ending = frame.picture.media_type.removeprefix("image/")
-            file = self._frames / f"{stem}-{mark}-{frame.seconds:.3f}s-{frame.width}.{ending}"
-            file.write_bytes(frame.picture.data)
-            made.append(file)
-        by_age = sorted(self._frames.iterdir(), key=os.path.getmtime)
-        for old in by_age[:-_MOST_KEPT]:
+            made.append(self._frames / f"{stem}-{mark}-{frame.seconds:.3f}s.{ending}")
+            made[-1].write_bytes(frame.picture.data)
+        for old in sorted(self._frames.iterdir(), key=os.path.getmtime)[:-_MOST_KEPT]:
             old.unlink(missing_ok=True)
         return list(map(str, made))
 

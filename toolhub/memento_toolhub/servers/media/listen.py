@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
-from memento_toolhub.servers.kit.rest import MaxChars
-from memento_toolhub.servers.media.containers import need_av
+from memento_toolhub.servers.kit.rest import MaxChars, Piece
+from memento_toolhub.servers.media.containers import clock
 from memento_toolhub.servers.media.desk import Desk
-from memento_toolhub.servers.media.results import Spoken, Transcribed
-from memento_toolhub.servers.media.seams import Ears, OnProgress, Segment, Transcript
-from memento_toolhub.servers.media.sound import Sound, write_wav
-from memento_toolhub.servers.media.times import clock
+from memento_toolhub.servers.media.seams import Ears, Segment, Transcript
+from memento_toolhub.servers.media.sound import RATE, Sound, pieces, write_sound
 
 Language = Annotated[
     str, Field(max_length=20, pattern=r"^[A-Za-z-]*$", description="of the speech: en, de, zh; found out if empty")
 ]
 Start = Annotated[float, Field(ge=0, description="seconds into the file at which to begin")]
 End = Annotated[float, Field(ge=0, description="seconds into the file at which to stop; 0 is its end")]
-_BOUNDS = Bounds(seconds=600, memory_mb=4096)
+_BOUNDS = Bounds(seconds=600)
 _CHARS = 10_000
+
+OnProgress = Callable[[float, float, str], Awaitable[None]]
+"""Takes how much is done, of how much, and a word on what."""
+
+
+class Spoken(BaseModel):
+    """A stretch of speech."""
+
+    start: float = Field(description="seconds from the beginning of the file")
+    end: float
+    text: str
+
+
+class Transcribed(Piece):
+    """What is said; `text` has a line per segment, with its times."""
+
+    segments: list[Spoken] = Field(description="those in `text`")
+    segments_in_all: int
+    language: str = Field(description="as given or found; empty where nobody said")
+    start: float = Field(description="where in the file it begins, in seconds")
+    seconds: float = Field(description="how much was heard")
+    of_seconds: float = Field(description="how long the file is; 0 where it does not say")
+    by: str = Field(description="the model that heard it")
+    note: str = ""
 
 
 async def heard(
@@ -38,13 +60,20 @@ async def heard(
     Raises:
         ToolError: if there is no sound in it that can be read, or it cannot be heard.
     """
-    need_av()
+    segments: list[Segment] = []
+    exact, found = True, ""
     with tempfile.TemporaryDirectory(prefix="memento-sound-") as folder:
-        wav = Path(folder) / "sound.wav"
-        sound = await run_apart(write_wav, file, wav, start, end, bounds=_BOUNDS)
-        transcript = await ears.hear(wav, language, on_progress)
-    moved = (Segment(_at(one.start, sound), _at(one.end, sound), one.text) for one in transcript.segments)
-    return replace(transcript, segments=tuple(moved)), sound
+        written = Path(folder) / "samples"
+        sound = await run_apart(write_sound, file, written, start, end, bounds=_BOUNDS)
+        for at, samples in pieces(written):
+            # A model here names languages as it takes them; endpoints write them out.
+            said = await ears.hear(samples, language or ("" if ears.remote else found))
+            exact, found = exact and said.exact, found or said.language
+            begins = at + sound.begins
+            segments += (Segment(round(s.start + begins, 2), round(s.end + begins, 2), s.text) for s in said.segments)
+            done = at + len(samples) / RATE
+            await on_progress(done, sound.seconds, f"heard {done:.0f} of {sound.seconds:.0f} s")
+    return Transcript(tuple(segments), found, exact), sound
 
 
 def written_out(segments: tuple[Segment, ...]) -> str:
@@ -92,7 +121,3 @@ def _result(desk: Desk, ears: Ears, transcript: Transcript, sound: Sound, max_ch
         by=ears.name,
         note="; ".join(filter(None, notes)),
     )
-
-
-def _at(seconds: float, sound: Sound) -> float:
-    return round(seconds + sound.begins, 2)

@@ -10,11 +10,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from memento_toolhub.servers.kit.rest import MaxChars
+from memento_toolhub.servers.kit.apart import run_apart
+from memento_toolhub.servers.kit.rest import MaxChars, Piece
 from memento_toolhub.servers.media import ocr
 from memento_toolhub.servers.media.desk import VISION, Desk
-from memento_toolhub.servers.media.pictures import for_model, for_ocr, need_pillow
-from memento_toolhub.servers.media.results import Described, TextInImage
+from memento_toolhub.servers.media.pictures import open_picture
 
 ImagePath = Annotated[
     str, Field(description="a picture: PNG, JPEG, GIF, WebP, BMP, TIFF or AVIF; or `file` of a frame of video_frames")
@@ -25,6 +25,28 @@ _DESCRIBE = (
 )
 _READ = "Write out all text in this picture word for word, in reading order, and nothing else. Write nothing if none."
 _CHARS = 8_000
+
+
+class Described(Piece):
+    """What a vision model says of a picture; `text` is its answer."""
+
+    by: str = Field(description="the model that looked")
+    format: str = Field(description="of the file, by its content")
+    width: int = Field(description="pixels of the file")
+    height: int
+    note: str = Field(default="", description="what was not shown of it")
+
+
+class TextInImage(Piece):
+    """The text of a picture."""
+
+    by: str = Field(description="who read it: tesseract or a vision model")
+    confidence: float | None = Field(
+        default=None, description="0 to 100, by Tesseract; none where a model read it or nothing was found"
+    )
+    width: int = Field(description="pixels of the file")
+    height: int
+    note: str = ""
 
 
 def offer(server: MCPServer, desk: Desk) -> None:
@@ -46,12 +68,11 @@ def _offer_describe(server: MCPServer, desk: Desk) -> None:
         """Have a vision model look at a picture and answer a question about it, or describe it: objects, charts,
         diagrams, photos, screenshots. For plain printed text read_text_in_image is faster."""
         eyes = desk.need_eyes()
-        opened = await for_model(desk.file(path))
+        opened = await run_apart(open_picture, desk.file(path))
         await ctx.report_progress(1, 2, f"{eyes.name} looks at it")
         said = await eyes.look([opened.picture], question.strip() or _DESCRIBE)
-        piece = desk.rests.cut(said, max_chars)
         return Described(
-            **piece.model_dump(),
+            **desk.rests.cut(said, max_chars).model_dump(),
             by=eyes.name,
             format=opened.format,
             width=opened.width,
@@ -81,19 +102,16 @@ def _offer_read(server: MCPServer, desk: Desk) -> None:
     ) -> TextInImage:
         """Read the printed text in a picture (scan, screenshot, photo of a sign) by OCR, and say how sure it is.
         For handwriting, charts or questions use describe_image."""
-        need_pillow()
-        tesseract = ocr.program()
+        tesseract, confidence = ocr.program(), None
         if tesseract is None and desk.eyes is None:
             raise ToolError(f"nobody can read pictures here: {ocr.INSTALL}; or use a model: {VISION}")
-        file = desk.file(path)
+        opened = await run_apart(open_picture, desk.file(path), tesseract is not None)
         if tesseract is not None:
-            opened = await for_ocr(file)
             read = await ocr.read(tesseract, opened.picture.data, language)
             text, by, confidence = read.text, "tesseract", read.confidence
         else:
             eyes = desk.need_eyes()
-            opened = await for_model(file)
-            text, by, confidence = await eyes.look([opened.picture], f"{_READ} Language: {language}."), eyes.name, None
+            text, by = await eyes.look([opened.picture], f"{_READ} Language: {language}."), eyes.name
         notes = (opened.note, "" if text.strip() else "no text was found in it")
         return TextInImage(
             **desk.rests.cut(text, max_chars).model_dump(),

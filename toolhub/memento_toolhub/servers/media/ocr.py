@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 INSTALL = "install Tesseract (Debian: apt install tesseract-ocr; macOS: brew install tesseract)"
 _SECONDS = 90.0
-_SPARSE = "11"  # Tesseract's page mode for scattered text, where its first look finds none
+_OUTPUTS = ("txt", "tsv")
+_SPARSE = ("--psm", "11")  # for scattered text, where Tesseract's first look finds none
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,6 @@ def program() -> str | None:
     return shutil.which("tesseract")
 
 
-async def languages(tesseract: str) -> tuple[str, ...]:
-    """The languages that are installed."""
-    listed = (await _run([tesseract, "--list-langs"])).splitlines()[1:]
-    return tuple(sorted(line.strip() for line in listed if line.strip() and line.strip() != "osd"))
-
-
 async def read(tesseract: str, png: bytes, language: str) -> Read:
     """The text of a picture.
 
@@ -50,36 +45,35 @@ async def read(tesseract: str, png: bytes, language: str) -> Read:
     Raises:
         ToolError: if a language is not installed, or Tesseract fails or takes too long.
     """
-    known = await languages(tesseract)
+    known = (await _run([tesseract, "--list-langs"])).split()
     missing = [one for one in language.split("+") if one not in known]
     if missing:
+        there = ", ".join(sorted(line for line in known if re.fullmatch(r"[a-zA-Z]{3}(_\w+)?", line)))
         raise ToolError(
-            f"language: {', '.join(map(repr, missing))} is not installed for Tesseract; there are {', '.join(known)}"
+            f"language: {', '.join(map(repr, missing))} is not installed for Tesseract; there are {there}"
             " (Debian: apt install tesseract-ocr-deu for deu)"
         )
     with tempfile.TemporaryDirectory(prefix="memento-ocr-") as folder:
         picture = Path(folder) / "picture.png"
-        await anyio.to_thread.run_sync(picture.write_bytes, png)
-        found = await _recognised(tesseract, picture, language, ())
-        return found if found.text else await _recognised(tesseract, picture, language, ("--psm", _SPARSE))
+        picture.write_bytes(png)
+        command = [tesseract, str(picture), str(picture), "-l", language]
+        await _run([*command, *_OUTPUTS])
+        found = _written(picture)
+        if not found.text:
+            await _run([*command, *_SPARSE, *_OUTPUTS])
+            found = _written(picture)
+        return found
 
 
-async def _recognised(tesseract: str, picture: Path, language: str, more: tuple[str, ...]) -> Read:
-    base = picture.with_suffix("")
-    await _run([tesseract, str(picture), str(base), "-l", language, *more, "txt", "tsv"])
-    text = base.with_suffix(".txt").read_text(encoding="utf-8", errors="replace").replace("\f", "\n")
-    lines = [line.rstrip() for line in text.strip().splitlines()]
-    kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
-    return Read("\n".join(kept), _confidence(base.with_suffix(".tsv")))
-
-
-def _confidence(table: Path) -> float | None:
-    with table.open(encoding="utf-8", errors="replace", newline="") as file:
+def _written(base: Path) -> Read:
+    text = Path(f"{base}.txt").read_text(encoding="utf-8", errors="replace").replace("\f", "\n")
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    with Path(f"{base}.tsv").open(encoding="utf-8", errors="replace", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    words = [(float(row["conf"]), len(row["text"].strip())) for row in rows if (row.get("text") or "").strip()]
-    weighed = [(confidence, letters) for confidence, letters in words if confidence >= 0]
-    letters = sum(count for _, count in weighed)
-    return round(sum(confidence * count for confidence, count in weighed) / letters, 1) if letters else None
+    words = [(float(row["conf"]), len((row["text"] or "").strip())) for row in rows if float(row["conf"]) >= 0]
+    letters = sum(count for _, count in words)
+    confidence = round(sum(sure * count for sure, count in words) / letters, 1) if letters else None
+    return Read(re.sub(r"\n{3,}", "\n\n", lines), confidence)
 
 
 async def _run(command: list[str]) -> str:
@@ -87,7 +81,7 @@ async def _run(command: list[str]) -> str:
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     try:
         with anyio.fail_after(_SECONDS):
-            done = await anyio.run_process(command, stderr=subprocess.PIPE, check=False, env=environment)
+            done = await anyio.run_process(command, check=False, env=environment)
     except TimeoutError:
         raise ToolError(f"Tesseract took longer than {_SECONDS:g} s and was stopped; give a smaller picture") from None
     except OSError as error:

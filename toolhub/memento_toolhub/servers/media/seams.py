@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-OnProgress = Callable[[float, float, str], Awaitable[None]]
-"""Takes how much is done, of how much, and a word on what."""
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples: TypeAlias = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as models take it.
-
-    Attributes:
-        media_type: image/png or image/jpeg.
-        caption: what tells it from others, such as its time in a video; may be empty.
-    """
+    """A picture as models take it, of the type image/png or image/jpeg."""
 
     media_type: str
     data: bytes = field(repr=False)
-    caption: str = ""
 
 
 class Eyes(Protocol):
@@ -42,7 +38,7 @@ class Eyes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech; times in seconds from the beginning of the audio."""
+    """A stretch of speech; times in seconds from the beginning of the sound."""
 
     start: float
     end: float
@@ -54,8 +50,8 @@ class Transcript:
     """What was heard.
 
     Attributes:
-        language: its code, such as "en"; empty where nobody said.
-        exact: whether the times are those of the words; else of the pieces that were sent.
+        language: as given or found; empty where nobody said.
+        exact: whether the times are those of the words; else of the pieces of sound.
     """
 
     segments: tuple[Segment, ...]
@@ -72,10 +68,10 @@ class Ears(Protocol):
 
     @property
     def remote(self) -> bool:
-        """Whether the sound leaves the process for an address on the network."""
+        """Whether the sound leaves this machine for an address on the network."""
 
-    async def hear(self, audio: Path, language: str, on_progress: OnProgress) -> Transcript:
-        """What is said in a WAV file of 16 kHz, 16 bit, one channel.
+    async def hear(self, samples: Samples, language: str) -> Transcript:
+        """What is said in a piece of sound of 16 kHz.
 
         Args:
             language: a code such as "en"; empty where it has to be found out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,31 +11,60 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
-from memento_toolhub.servers.kit.rest import MaxChars
-from memento_toolhub.servers.media.containers import About, about, need_av
+from memento_toolhub.servers.kit.rest import MaxChars, Piece
+from memento_toolhub.servers.media.containers import About, about, clock, stretch_end
 from memento_toolhub.servers.media.desk import SPEECH, Desk
-from memento_toolhub.servers.media.frames import MOST_FRAMES, Frame, frames_at
+from memento_toolhub.servers.media.frames import Frame, evenly, filled, frames_at, scene_times
 from memento_toolhub.servers.media.listen import End, Start, heard, written_out
-from memento_toolhub.servers.media.pictures import need_pillow
-from memento_toolhub.servers.media.results import FrameInfo, Frames, Watched
-from memento_toolhub.servers.media.scenes import scene_times
-from memento_toolhub.servers.media.times import clock, evenly, filled
 
 VideoPath = Annotated[str, Field(description="a video file of any common format, or an animated GIF")]
-Count = Annotated[int, Field(ge=1, le=MOST_FRAMES, description=f"how many frames, 1 to {MOST_FRAMES}")]
+Count = Annotated[int, Field(ge=1, le=16, description="how many frames, 1 to 16")]
 Pick = Annotated[
     Literal["evenly", "scenes"],
     Field(description='"evenly" over the time, or "scenes": the first and those after the strongest changes'),
 ]
 _FRAME_SIDE = 1024  # sixteen of them are still a message that hosts take
 _ASKED_SIDE = 768
-_ABOUT = Bounds(seconds=120, memory_mb=4096)
-_SEARCH = Bounds(seconds=600, memory_mb=4096)
+_ABOUT = Bounds(seconds=120)
+_SEARCH = Bounds(seconds=600)
 _TOLD_CHARS = 40_000
 _CHARS = 8_000
+
+
+class FrameInfo(BaseModel):
+    """One frame of a video."""
+
+    seconds: float = Field(description="when it is shown")
+    at: str = Field(description="the same, as minutes and seconds")
+    file: str = Field(description="the frame as a picture, for describe_image and read_text_in_image")
+    width: int
+    height: int
+
+
+class Frames(BaseModel):
+    """Frames of a video; the pictures themselves come with it, in this order."""
+
+    frames: list[FrameInfo]
+    seconds: float = Field(description="how long the video is")
+    width: int
+    height: int
+    fps: float
+    format: str
+    codec: str
+    has_sound: bool
+    note: str = ""
+
+
+class Watched(Piece):
+    """What a vision model says of a video; `text` is its answer."""
+
+    by: str = Field(description="the model that looked")
+    seconds: float = Field(description="how long the video is")
+    looked_at: list[str] = Field(description="times of the frames it was shown")
+    heard: str = Field(description="what it was told of the sound, and by whom; or why nothing")
 
 
 def offer(server: MCPServer, desk: Desk) -> None:
@@ -59,7 +89,8 @@ def _offer_frames(server: MCPServer, desk: Desk) -> None:
         """Take single frames out of a video as pictures, evenly or where the scene changes, each with its time. Narrow
         it with start and end to look closely; needs no model."""
         file = desk.file(path)
-        known, last = await _stretch(file, start, end)
+        known = await run_apart(about, file, bounds=_ABOUT)
+        last = stretch_end(start, end, known.seconds)
         await ctx.report_progress(1, 3, "choosing frames")
         times = evenly(n, start, last)
         if pick == "scenes":
@@ -84,7 +115,8 @@ def _offer_ask(server: MCPServer, desk: Desk) -> None:
         model is configured, from what is said. Narrow it with start and end for short moments."""
         eyes = desk.need_eyes()
         file = desk.file(path)
-        known, last = await _stretch(file, start, end)
+        known = await run_apart(about, file, bounds=_ABOUT)
+        last = stretch_end(start, end, known.seconds)
         await ctx.report_progress(0, 4, "choosing frames")
         times = await run_apart(scene_times, file, n, start, last, bounds=_SEARCH)
         frames = await run_apart(frames_at, file, filled(times, n, start, last), _ASKED_SIDE, bounds=_ABOUT)
@@ -95,24 +127,10 @@ def _offer_ask(server: MCPServer, desk: Desk) -> None:
         return Watched(
             **desk.rests.cut(said, max_chars).model_dump(),
             by=eyes.name,
-            seconds=round(known.seconds, 3),
+            seconds=known.seconds,
             looked_at=[clock(frame.seconds) for frame in frames],
             heard=how,
         )
-
-
-async def _stretch(file: Path, start: float, end: float) -> tuple[About, float]:
-    """What is known of a video, and where the stretch asked for ends."""
-    need_av()
-    need_pillow()
-    known = await run_apart(about, file, bounds=_ABOUT)
-    if not known.video:
-        raise ToolError(f"path: {file.name} has no video track; for its sound use transcribe")
-    if start and start >= known.seconds:
-        raise ToolError(f"start: {start:g} s is after the end of the video, which has {known.seconds:.1f} s")
-    if end and end <= start:
-        raise ToolError(f"end: {end:g} s is not after the start at {start:g} s")
-    return known, min(end or known.seconds, known.seconds)
 
 
 def _as_result(frames: list[Frame], files: list[str], known: About, wanted: int) -> CallToolResult:
@@ -121,13 +139,7 @@ def _as_result(frames: list[Frame], files: list[str], known: About, wanted: int)
             FrameInfo(seconds=one.seconds, at=clock(one.seconds), file=file, width=one.width, height=one.height)
             for one, file in zip(frames, files, strict=True)
         ],
-        seconds=round(known.seconds, 3),
-        width=known.width,
-        height=known.height,
-        fps=known.fps,
-        format=known.format,
-        codec=known.video,
-        has_sound=bool(known.audio),
+        **asdict(known),
         note=f"there are no more than {len(frames)} to choose from" if len(frames) < wanted else "",
     )
     text = f"{len(frames)} frames, at {', '.join(info.at for info in made.frames)} of {clock(known.seconds)}"
@@ -142,7 +154,7 @@ def _as_result(frames: list[Frame], files: list[str], known: About, wanted: int)
 
 async def _spoken(desk: Desk, file: Path, known: About, start: float, end: float, ctx: Context) -> tuple[str, str]:
     """What is said in a video, and by whom it was heard; or nothing, and why."""
-    if not known.audio:
+    if not known.has_sound:
         return "", "it has no sound"
     if desk.ears is None:
         return "", SPEECH
@@ -154,13 +166,11 @@ async def _spoken(desk: Desk, file: Path, known: About, start: float, end: float
         transcript, _ = await heard(desk.ears, file, "", start, end, on_progress)
     except ToolError as error:
         return "", f"its sound could not be heard: {error}"
-    if not transcript.segments:
-        return "", f"{desk.ears.name} heard no speech in it"
     return written_out(transcript.segments), f"{len(transcript.segments)} segments of speech, by {desk.ears.name}"
 
 
 def _told(question: str, known: About, frames: list[Frame], spoken: str, how: str) -> str:
-    shown = "; ".join(f"picture {i} {frame.picture.caption}" for i, frame in enumerate(frames, 1))
+    shown = "; ".join(f"picture {i} at {clock(frame.seconds)}" for i, frame in enumerate(frames, 1))
     said = f"What is said in it, with times:\n{spoken[:_TOLD_CHARS]}" if spoken else f"Its sound: {how}"
     cut = "\n(the rest is left out)" if len(spoken) > _TOLD_CHARS else ""
     return (

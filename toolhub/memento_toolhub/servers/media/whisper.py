@@ -1,33 +1,31 @@
-"""Ears on this machine: a Whisper model run by faster-whisper, in a process of its own that ends with each call."""
+"""Ears on this machine: a Whisper model run by faster-whisper, in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
+import shlex
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
-from anyio.abc import ByteReceiveStream
 from mcp.server.mcpserver.exceptions import ToolError
 
-from memento_toolhub.servers.media.seams import OnProgress, Segment, Transcript
-from memento_toolhub.servers.media.slices import length
-from memento_toolhub.servers.media.whisper_models import MissingModelError, find
+from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.options import package_need
+from memento_toolhub.servers.media.seams import Segment, Transcript
+from memento_toolhub.servers.media.sound import RATE
 
-_PROCESS = "memento_toolhub.servers.media.whisper_process"
-_SLOWEST = 60.0  # seconds of work for one of sound: a large model on one slow core takes about 20
+if TYPE_CHECKING:
+    from memento_toolhub.servers.media.seams import Samples
+
+_SLOWEST = 30.0  # seconds of work for one of sound: a large model on one slow core takes about 20
 _LOADING_S = 300.0
+_MEMORY_MB = 16_384
 
 
 class WhisperEars:
-    """A Whisper model on this machine; one call at a time, for each uses all cores.
+    """A Whisper model on this machine.
 
     Args:
         model: a size whose files are in Hugging Face's cache, or a folder in CTranslate2's format.
@@ -38,55 +36,64 @@ class WhisperEars:
     def __init__(self, model: str) -> None:
         self._model = model
         self.name = f"whisper:{model}"
-        self._turn = anyio.Lock()
 
-    async def hear(self, audio: Path, language: str, on_progress: OnProgress) -> Transcript:
-        """What is said in a WAV file.
+    def folder(self) -> str:
+        """Where its files are.
+
+        Raises:
+            ToolError: if the package or the model is not on this machine; the message says how to get it.
+        """
+        return _folder(self._model)
+
+    async def hear(self, samples: Samples, language: str) -> Transcript:
+        """What is said in a piece of sound.
 
         Raises:
             ToolError: if the package or the model is missing, or the model does not know the language.
         """
-        if find_spec("faster_whisper") is None:
-            raise ToolError("faster-whisper is not installed; install it with: pip install 'memento-cbr[media]'")
-        try:
-            folder = find(self._model)
-        except MissingModelError as error:
-            raise ToolError(str(error)) from None
-        whole = await anyio.to_thread.run_sync(length, audio)
-        async with self._turn:
-            with anyio.move_on_after(_LOADING_S + _SLOWEST * whole) as scope:
-                return await self._heard(folder, audio, language, whole, on_progress)
-        assert scope.cancelled_caught
-        raise ToolError(f"{self.name}: it took far longer than it should and was stopped; use a smaller model")
-
-    async def _heard(self, folder: Path, audio: Path, language: str, whole: float, on: OnProgress) -> Transcript:
-        segments: list[Segment] = []
-        found, ended = language, False
-        async with AsyncExitStack() as stack:
-            command = [sys.executable, "-m", _PROCESS, str(folder), str(audio), language]
-            # Its own stdin, which ends with this process however that ends; offline, for nothing is fetched unasked.
-            process = await anyio.open_process(
-                command, stdin=subprocess.PIPE, stderr=None, env={**os.environ, "HF_HUB_OFFLINE": "1"}
-            )
-            await stack.enter_async_context(process)
-            assert process.stdout is not None
-            async for said in _lines(process.stdout):
-                if "error" in said:
-                    raise ToolError(f"{self.name}: {said['error']}")
-                if "language" in said:
-                    found = said["language"]
-                elif "end" in said:
-                    segments.append(Segment(said["start"], said["end"], said["text"]))
-                    await on(min(said["end"], whole), whole, f"heard {said['end']:.0f} of {whole:.0f} s")
-                ended = ended or "done" in said
-        if not ended:
-            raise ToolError(f"{self.name}: its process broke; it may have run out of memory: use a smaller model")
-        return Transcript(tuple(segments), found)
+        bounds = Bounds(_LOADING_S + _SLOWEST * len(samples) / RATE, _MEMORY_MB)
+        return await run_apart(_heard, self._model, samples, language, bounds=bounds)
 
 
-async def _lines(stream: ByteReceiveStream) -> AsyncIterator[dict[str, Any]]:
-    held = b""
-    async for piece in stream:
-        *whole, held = (held + piece).split(b"\n")
-        for line in whole:
-            yield json.loads(line)
+def _folder(model: str) -> str:
+    package = package_need("faster_whisper", "media")
+    if not package.ok:
+        raise ToolError(f"faster-whisper is not installed; {package.fix}")
+    from faster_whisper import available_models, download_model
+
+    folder = Path(model).expanduser()
+    try:
+        return str(folder) if folder.is_dir() else download_model(model, local_files_only=True)
+    except (OSError, ValueError):
+        code = f"import faster_whisper; faster_whisper.download_model({model!r})"
+        raise ToolError(
+            f"the model whisper:{model} is not on this machine; name a folder that holds one in CTranslate2's format,"
+            f" or one of {', '.join(available_models())}, and get it once with:"
+            f" {shlex.join([sys.executable, '-c', code])}"
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str) -> Any:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a folder without a tokenizer would have it fetched
+    folder = _folder(model)
+    from faster_whisper import WhisperModel
+
+    try:
+        return WhisperModel(folder)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ToolError(f"whisper:{model}: it cannot be loaded ({error}); see {folder}, or use another") from None
+
+
+def _heard(name: str, samples: Samples, language: str) -> Transcript:
+    import numpy as np
+
+    model = _loaded(name)
+    if language and language not in model.supported_languages:
+        known = ", ".join(model.supported_languages)
+        raise ToolError(f"language: {language!r} is not one whisper:{name} knows; it knows {known}")
+    # Without the filter Whisper hears words in silence and noise.
+    segments, about = model.transcribe(samples.astype(np.float32) / 32768, language=language or None, vad_filter=True)
+    said = [(round(one.start, 2), round(one.end, 2), one.text.strip()) for one in segments]
+    heard = tuple(Segment(*one) for one in said if one[2])
+    return Transcript(heard, about.language if heard else language)

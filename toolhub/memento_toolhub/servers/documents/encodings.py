@@ -1,9 +1,11 @@
-"""Which encoding a text file has."""
+"""Which encoding a text has."""
 
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+import sys
+from io import BytesIO
+from typing import BinaryIO
 
 _BLOCK = 1 << 20
 _SAMPLE = 64 << 10
@@ -19,10 +21,13 @@ _MARKS = {
 }
 
 
-def encoding_of(path: Path) -> str:
-    """Python's name of the encoding: told by the file's mark, UTF-8 where all of it is that, else the likeliest."""
-    with path.open("rb") as file:
-        head = file.read(_SAMPLE)
+def encoding_of(stream: BinaryIO, most: int = sys.maxsize) -> str:
+    """Python's name of the encoding: told by the text's mark, UTF-8 where all of it is that, else the likeliest.
+
+    No more than some bytes are looked at to tell UTF-8.
+    """
+    stream.seek(0)
+    head = stream.read(_SAMPLE)
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
@@ -30,33 +35,39 @@ def encoding_of(path: Path) -> str:
         return "utf-16-le"
     if head[::2].count(0) > len(head) // 6:
         return "utf-16-be"
-    return "utf-8" if decodes(path, "utf-8") else likeliest(_telling_lines(path))
+    return "utf-8" if decodes(stream, "utf-8", most) else _likeliest(_telling_lines(stream))
 
 
-def decodes(path: Path, encoding: str) -> bool:
-    """Whether the whole file is of an encoding."""
+def decodes(stream: BinaryIO, encoding: str, most: int = sys.maxsize) -> bool:
+    """Whether a text, or its first bytes, are of an encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
+    stream.seek(0)
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
+        while most > 0 and (block := stream.read(min(_BLOCK, most))):
+            decoder.decode(block)
+            most -= len(block)
+        decoder.decode(b"", final=most > 0)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _telling_lines(path: Path) -> bytes:
+def decoded(data: bytes) -> str:
+    """Bytes as text, in the encoding they are likely to have."""
+    return data.decode(encoding_of(BytesIO(data)), "replace")
+
+
+def _telling_lines(stream: BinaryIO) -> bytes:
     """The first lines that are not plain ASCII."""
     found = bytearray()
-    with path.open("rb") as file:
-        while len(found) < _SAMPLE and (line := file.readline(_SAMPLE)):
-            if not line.isascii():
-                found += line
+    stream.seek(0)
+    while len(found) < _SAMPLE and (line := stream.readline(_SAMPLE)):
+        if not line.isascii():
+            found += line
     return bytes(found)
 
 
-def likeliest(sample: bytes) -> str:
+def _likeliest(sample: bytes) -> str:
     """The encoding of bytes that are not UTF-8: lines with letters beyond ASCII tell most."""
     from charset_normalizer import from_bytes
 
