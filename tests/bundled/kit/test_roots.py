@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 
-from memento_toolhub.servers.kit.roots import Roots
+from memento_toolhub.servers.kit.roots import Roots, opened
 
 
 @pytest.fixture
@@ -74,6 +75,26 @@ def test_what_is_no_readable_file_is_named_for_what_it_is(inside: Path) -> None:
     assert "is no plain file" in refused(roots, "pipe")
     assert "path:" in refused(roots, "loop")
     assert "path:" in refused(roots, "x" * 5000)
+
+
+def test_an_error_names_what_is_there_instead(inside: Path) -> None:
+    roots = Roots.of([inside])
+    assert "is a folder; holds note.txt" in refused(roots, "deep")
+    assert "does not exist; near it: note.txt" in refused(roots, "deep/notes.txt")
+    assert "does not exist; its folder holds deep/" in refused(roots, "unlike.pdf")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells which file was opened")
+def test_a_folder_that_becomes_a_link_after_the_check_leads_nowhere(inside: Path) -> None:
+    checked = Roots.of([inside]).file("deep/note.txt")
+    with opened(checked) as file:
+        assert file.read() == b"inside"
+    (inside / "deep").rename(inside / "moved")
+    (inside.parent / "other").mkdir()
+    (inside.parent / "other" / "note.txt").write_text("outside")
+    (inside / "deep").symlink_to(inside.parent / "other")
+    with pytest.raises(ToolError, match="became another file"):
+        opened(checked)
 
 
 def test_the_top_of_the_file_system_and_what_is_no_folder_cannot_be_roots(inside: Path) -> None:

@@ -21,6 +21,7 @@ from memento_toolhub.servers.code.sandbox import Sandbox
 from memento_toolhub.servers.code.workspaces import PLAN_KEY, Workspaces
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import Rests
+from memento_toolhub.servers.kit.roots import opened
 
 MOST_SECONDS = 600
 _RUNS_AT_ONCE = 2
@@ -111,7 +112,7 @@ class Desk:
         if found:
             self._check_room(place, size)
         for path in found.values():
-            with open(path, "rb") as file:
+            with opened(path) as file:
                 tree.write(place, path.name, file.read(_MOST_COPIED), "files")
 
     def _check_room(self, place: Path, size: int) -> None:

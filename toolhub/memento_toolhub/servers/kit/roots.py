@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from mcp.server.mcpserver.exceptions import ToolError
+
+_MOST_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,7 @@ class Roots:
         """
         path = self._inside(written, field)
         if not path.is_file():
-            kind = "is a folder" if path.is_dir() else "is no plain file" if path.exists() else "does not exist"
-            raise ToolError(f"{field}: {written} {kind}; {self.shown}")
+            raise ToolError(f"{field}: {written} {_kind(path)}; {self.shown}")
         if not os.access(path, os.R_OK):
             raise ToolError(f"{field}: {written} may not be read by this user")
         return path
@@ -65,3 +70,42 @@ class Roots:
     def shown(self) -> str:
         """The roots, for an error message."""
         return f"allowed: {', '.join(map(str, self.folders))}" if self.folders else "no folder is allowed (--root DIR)"
+
+
+def _kind(path: Path) -> str:
+    """What a path is that names no plain file, and which names may have been meant."""
+    if path.is_dir():
+        return f"is a folder; {_names(path)}"
+    if path.exists():
+        return "is no plain file"
+    if not path.parent.is_dir():
+        return "does not exist"
+    near = get_close_matches(path.name, _listed(path.parent), n=3)
+    return (
+        f"does not exist; near it: {', '.join(near)}" if near else f"does not exist; its folder {_names(path.parent)}"
+    )
+
+
+def _names(folder: Path) -> str:
+    names = _listed(folder)
+    more = " and more" if len(names) == _MOST_NAMES else ""
+    return f"holds {', '.join(names)}{more}" if names else "is empty"
+
+
+def _listed(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in islice(entries, _MOST_NAMES))
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file at just this real path, as `Roots.file` gives it.
+
+    Raises:
+        ToolError: if something on the way to it has become a link since; Linux only.
+        OSError: if it cannot be opened.
+    """
+    file = open(path, "rb")  # noqa: SIM115 - the caller's
+    if sys.platform == "linux" and os.readlink(f"/proc/self/fd/{file.fileno()}") != str(path):
+        file.close()
+        raise ToolError(f"{path} became another file while it was opened; call again")
+    return file

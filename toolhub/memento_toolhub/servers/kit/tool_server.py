@@ -59,6 +59,8 @@ class ToolServer(MCPServer[State]):
         """What is told of an error that a tool ended with; nothing of one that was not meant to be told."""
         if isinstance(cause, ValidationError):
             return explain(cause)
+        if isinstance(cause, ModuleNotFoundError):
+            return f"the package {cause.name} is missing; install it with: pip install 'memento-cbr[all-tools]'"
         return str(cause) if isinstance(cause, ToolError) else ""
 
 

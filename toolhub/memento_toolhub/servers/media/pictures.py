@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.roots import opened
 from memento_toolhub.servers.media.kinds import why_not
 from memento_toolhub.servers.media.seams import Picture
 
@@ -53,7 +54,7 @@ def open_picture(path: Path, for_ocr: bool = False) -> Opened:
 
     Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and holds for the pixels the header announces
     try:
-        with Image.open(path, formats=_FORMATS) as file:
+        with opened(path) as stream, Image.open(stream, formats=_FORMATS) as file:
             if file.width * file.height > _MOST_PIXELS:
                 most = f"{_MOST_PIXELS:,} in all are the most"
                 raise ToolError(f"path: the picture has {file.width} x {file.height} pixels; {most}")
