@@ -16,7 +16,7 @@ class ToolClient:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+    async def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool and return its structured result.
 
         Raises:
@@ -28,7 +28,7 @@ class ToolClient:
         structured: dict[str, Any] = result.structured_content or {}
         return structured
 
-    async def call_text(self, name: str, **arguments: Any) -> str:
+    async def call_text(self, name: str, /, **arguments: Any) -> str:
         """Call a relayed tool and return its text.
 
         Raises:
