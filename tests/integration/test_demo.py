@@ -14,6 +14,7 @@ from mcp import Client, StdioServerParameters
 
 from memento_memory.embedding import Embedder
 from memento_server.demo import carried_out
+from memento_server.demo.tool_client import ToolClient
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,7 +59,7 @@ def test_the_work_of_the_demo_can_be_done_with_each_server_that_is_there(tmp_pat
     async def run() -> None:
         async with Client(server) as client:
             for tool, arguments in chosen.calls:
-                assert not (await client.call_tool(tool, arguments)).is_error
+                await ToolClient(client).call_text(tool, **arguments)
 
     anyio.run(run)
 
