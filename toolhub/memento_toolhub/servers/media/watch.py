@@ -142,7 +142,8 @@ def _as_result(frames: list[Frame], files: list[str], known: About, wanted: int)
         **asdict(known),
         note=f"there are no more than {len(frames)} to choose from" if len(frames) < wanted else "",
     )
-    text = f"{len(frames)} frames, at {', '.join(info.at for info in made.frames)} of {clock(known.seconds)}"
+    named = "\n".join(f"{info.at} {info.file}".rstrip() for info in made.frames)
+    text = f"{len(frames)} frames of {clock(known.seconds)}:\n{named}"
     pictures = [
         ImageContent(data=b64encode(one.picture.data).decode("ascii"), mime_type=one.picture.media_type)
         for one in frames

@@ -65,11 +65,12 @@ def _folder(model: str) -> str:
     try:
         return str(folder) if folder.is_dir() else download_model(model, local_files_only=True)
     except (OSError, ValueError):
+        sizes = available_models()
         code = f"import faster_whisper; faster_whisper.download_model({model!r})"
+        fetch = f", and get it once with: {shlex.join([sys.executable, '-c', code])}" if model in sizes else ""
         raise ToolError(
             f"the model whisper:{model} is not on this machine; name a folder that holds one in CTranslate2's format,"
-            f" or one of {', '.join(available_models())}, and get it once with:"
-            f" {shlex.join([sys.executable, '-c', code])}"
+            f" or one of {', '.join(sizes)}{fetch}"
         ) from None
 
 
