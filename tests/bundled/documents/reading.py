@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 
 def read(path: Path | str, *inner: str, pages: str = "", query: str = "") -> Document:
     """A file, or a sample by its name, as the tool reads it, but in this process."""
-    path = SAMPLES / path
+    path = (SAMPLES / path).resolve()
     return read_file(str(path), path.name, inner, pages, query)
 
 

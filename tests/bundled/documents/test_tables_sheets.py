@@ -17,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from bundled.documents.reading import read, refusal
 from bundled.documents.table_reading import described, only, rows
 from memento_toolhub.servers.documents import table_sheets, table_work
+from memento_toolhub.servers.documents.places import Place
 from memento_toolhub.servers.documents.table_layout import Reading
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -150,7 +151,7 @@ def test_formulas_that_nobody_computed_are_said_to_be_empty(tmp_path: Path) -> N
     path = book(tmp_path / "formulas.xlsx", ("a", "b"), (1, "=A2*2"), (2, "=A3*2"))
     with tempfile.TemporaryDirectory() as folder:
         answer, notes = table_work.query(
-            [path], Reading(), "SELECT sum(a), sum(TRY_CAST(b AS DOUBLE)) FROM Sheet", 10, Path(folder)
+            [Place(path)], Reading(), "SELECT sum(a), sum(TRY_CAST(b AS DOUBLE)) FROM Sheet", 10, Path(folder)
         )
     assert answer.rows == [[3, None]]
     assert "2 formulas have no stored value" in notes[0]

@@ -18,6 +18,7 @@ from memento_toolhub.servers.documents import containers, mail
 from memento_toolhub.servers.documents.document import MOST_BYTES, Entry, Source, UnreadableError
 
 _MOST_ENTRIES = 100_000
+_MOST_NAMED = 200  # characters of a name in an error
 _MOST_UNPACKED = 1_000_000_000  # bytes of a compressed TAR, which has to be unpacked up to what is looked for
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "gz": lambda s: gzip.GzipFile(fileobj=s),
@@ -98,7 +99,8 @@ def _named(wanted: str, names: list[str], archive: str) -> str:
     if len(set(alike)) == 1:
         return alike[0]
     near = sorted(set(alike)) or difflib.get_close_matches(wanted, names[:2000], 5, 0.4) or names[:5]
-    raise UnreadableError(f"{archive} holds no {wanted[:200]!r}; it holds e.g. {', '.join(near[:5]) or 'nothing'}")
+    some = ", ".join(name[:_MOST_NAMED] for name in near[:5])
+    raise UnreadableError(f"{archive} holds no {wanted[:200]!r}; it holds e.g. {some or 'nothing'}")
 
 
 _Found = Iterator[tuple[Entry, Callable[[], bytes]]]

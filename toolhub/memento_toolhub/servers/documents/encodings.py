@@ -47,7 +47,7 @@ def decodes(stream: BinaryIO, encoding: str, most: int = sys.maxsize) -> bool:
             decoder.decode(block)
             most -= len(block)
         decoder.decode(b"", final=most > 0)
-    except UnicodeDecodeError:
+    except UnicodeError:  # some codecs have no narrower one
         return False
     return True
 

@@ -48,7 +48,7 @@ def _part(part: str, total: int, unit: str, names: Sequence[str]) -> range:
 
 def _hint(total: int, unit: str, names: Sequence[str]) -> str:
     if names:
-        shown = ", ".join(f"{at} {name}" for at, name in enumerate(names[:20], 1))
+        shown = ", ".join(f"{at} {name[:60]}" for at, name in enumerate(names[:20], 1))
         return f"write numbers or names of {unit}s: {shown}"
     return f"there are {total} {unit}s; write numbers such as 3, 2-5 or 1,4-6"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.documents import archives, book, mail, office, opendocument, pdf, sheets, texts
 from memento_toolhub.servers.documents.document import MOST_BYTES, Document, Entry, Source, UnreadableError, blamed_on
-from memento_toolhub.servers.documents.kinds import KINDS, kind_of, misnamed
+from memento_toolhub.servers.documents.inside import ARCHIVES, reached
+from memento_toolhub.servers.documents.kinds import KINDS, misnamed
 from memento_toolhub.servers.documents.pages import MOST_TEXT
+from memento_toolhub.servers.documents.places import size_of
 from memento_toolhub.servers.kit.relevance import matching
+from memento_toolhub.servers.kit.roots import opened
 
-MOST_DEPTH = 3
-"""Archives inside one another that are opened."""
 _READERS: dict[str, Callable[[Source, str], Document]] = {
     "pdf": pdf.read,
     "docx": office.read_docx,
@@ -41,16 +41,15 @@ _READERS: dict[str, Callable[[Source, str], Document]] = {
     "text": texts.read_plain,
     "code": texts.read_code,
 }
-_ARCHIVES = {"zip", "tar", "7z", *archives.COMPRESSED}
+_MOST_NOTES, _MOST_NOTE = 30, 2_000
 _IN_PARTS = {"jsonl", "json", "xml", "yaml", "csv", "markdown", "text", "code", "html"}
-_HOLD_FILES = {*_ARCHIVES, "eml", "msg", "docx", "pptx", "xlsx", "xlsb", "ods", "odt", "odp", "epub"}
 
 
 def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: str) -> Document:
     """A document, or a file inside it.
 
     Args:
-        path: of the file on disk.
+        path: the real one of the file on disk.
         name: what it is called.
         inner: names of files inside one another, the outermost first.
         pages: see pages.chosen.
@@ -59,10 +58,8 @@ def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: s
     Raises:
         ToolError: if it cannot be read, with what to do.
     """
-    for library in ("OMP", "OPENBLAS"):  # each thread of theirs takes address space, which is bounded
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    with Path(path).open("rb") as stream:
-        source = Source(stream, name, os.fstat(stream.fileno()).st_size)
+    with opened(Path(path)) as stream:
+        source = Source(stream, name, size_of(stream))
         with blamed_on("path_or_url"):
             found = _within(source, inner, pages)
     return _clean(_asked(found, query) if query.strip() else found)
@@ -75,28 +72,8 @@ def _asked(found: Document, query: str) -> Document:
 
 
 def _within(source: Source, inner: tuple[str, ...], pages: str) -> Document:
-    key, source, notes = _unwrapped(source)
-    for at, wanted in enumerate(inner):
-        if at == MOST_DEPTH:
-            raise UnreadableError(f"files inside one another are opened {MOST_DEPTH} deep; this is deeper")
-        if key not in _HOLD_FILES:
-            raise UnreadableError(f"{source.name} ({KINDS[key].name}) holds no files; leave out !/{wanted[:100]}")
-        if at == len(inner) - 1 and wanted.endswith("/"):
-            return _listing(key, source, wanted)
-        key, source, notes = _unwrapped(archives.member(key, source, wanted))
-    return _listing(key, source, "") if key in _ARCHIVES else _read(key, source, pages, notes)
-
-
-def _unwrapped(source: Source) -> tuple[str, Source, tuple[str, ...]]:
-    """A source and its format; of a file that is only compressed, what it holds."""
-    notes: list[str] = []
-    key = kind_of(source)
-    while key in archives.COMPRESSED and (held := archives.unpacked(key, source)):
-        notes.append(f"unpacked from {source.name}")
-        if len(notes) > MOST_DEPTH:
-            raise UnreadableError(f"{source.name} is compressed more than {MOST_DEPTH} times over; unpack it first")
-        source, key = held, kind_of(held)
-    return key, source, tuple(notes)
+    key, held, notes, folder = reached(source, inner)
+    return _listing(key, held, folder) if folder or key in ARCHIVES else _read(key, held, pages, notes)
 
 
 def _read(key: str, source: Source, pages: str, notes: tuple[str, ...]) -> Document:
@@ -141,4 +118,11 @@ def _clean(found: Document) -> Document:
         notes = (*notes, f"only the first {MOST_TEXT * 2:,} characters were kept")
     text = found.text[: MOST_TEXT * 2].replace("\0", "").encode("utf-8", "replace").decode()
     title = found.title[:300].encode("utf-8", "replace").decode()
-    return replace(found, text=text, title=title, notes=notes)
+    if len(notes) > _MOST_NOTES:
+        notes = (*notes[:_MOST_NOTES], f"and {len(notes) - _MOST_NOTES} more notes")
+    return replace(found, text=text, title=title, notes=tuple(_shortened(note) for note in notes))
+
+
+def _shortened(note: str) -> str:
+    note = note.encode("utf-8", "replace").decode()
+    return f"{note[:_MOST_NOTE]}…" if len(note) > _MOST_NOTE else note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from memento_toolhub.servers.documents.document import Document
+from memento_toolhub.servers.documents.document import Document, Entry
+from memento_toolhub.servers.documents.places import INSIDE, split
 from memento_toolhub.servers.documents.tables import offer_tables
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
 from memento_toolhub.servers.kit.options import Options
@@ -26,7 +27,8 @@ from memento_toolhub.servers.kit.tool_server import ToolServer
 _BOUNDS = Bounds(seconds=120.0, memory_mb=4096)
 _MOST_FETCHED = 50_000_000  # bytes
 _MOST_ENTRIES = 200  # of an archive, as fields; the text lists all
-_INSIDE = "!/"
+_MOST_ENTRY_CHARS = 20_000  # of all those fields
+_MOST_NAME, _MOST_PATH = 200, 1_000  # characters of an entry
 
 _Where = Annotated[
     str,
@@ -54,7 +56,9 @@ class File(BaseModel):
 
     name: str
     size: int = Field(description="bytes")
-    path: str = Field(description="path_or_url that reads it; empty where it is a link or no file")
+    path: str = Field(
+        description="path_or_url that reads it; empty where it is a link or no file, or its name is too long"
+    )
 
 
 class ReadDocument(Piece):
@@ -105,18 +109,13 @@ def _offer_read_document(server: MCPServer, options: Options, rests: Rests) -> N
         bear on it come first."""
         from memento_toolhub.servers.documents.reader import read_file
 
-        where, *inner = _split(path_or_url)
+        where, *inner = split(path_or_url)
         await ctx.report_progress(0, 2, "finding it")
         async with _on_disk(where, options) as (path, name):
             await ctx.report_progress(1, 2, "reading it")
             found = await run_apart(read_file, str(path), name, tuple(inner), pages, query, bounds=_BOUNDS)
         await ctx.report_progress(2, 2, "done")
         return _result(found, path_or_url, rests.cut(found.text, max_chars))
-
-
-def _split(path_or_url: str) -> list[str]:
-    """A file's place, and the names of the files inside one another that are meant."""
-    return [part for at, part in enumerate(path_or_url.strip().split(_INSIDE)) if part or not at]
 
 
 @asynccontextmanager
@@ -128,8 +127,7 @@ async def _on_disk(where: str, options: Options) -> AsyncIterator[tuple[Path, st
 
         fetched = await Fetcher(options.allowed_hosts).get(where, max_bytes=_MOST_FETCHED)
         with tempfile.TemporaryDirectory(prefix="memento-") as folder:
-            path = Path(folder) / "fetched"
-            await anyio.to_thread.run_sync(path.write_bytes, fetched.body)
+            path = await anyio.to_thread.run_sync(_kept, folder, fetched.body)
             yield path, unquote(urlsplit(fetched.url).path).rsplit("/", 1)[-1] or urlsplit(fetched.url).netloc
     elif scheme or where.lower().startswith("file:"):
         hint = "give the path itself, without file://" if where.lower().startswith("file:") else "use http or https"
@@ -139,13 +137,16 @@ async def _on_disk(where: str, options: Options) -> AsyncIterator[tuple[Path, st
         yield path, path.name
 
 
+def _kept(folder: str, body: bytes) -> Path:
+    path = Path(folder).resolve() / "fetched"
+    path.write_bytes(body)
+    return path
+
+
 def _result(found: Document, source: str, piece: Piece) -> ReadDocument:
-    where, *inner = _split(source)
-    outer = _INSIDE.join([where, *(name for name in inner if not name.endswith("/"))])
-    files = [
-        File(name=entry.name, size=entry.size, path="" if entry.link else f"{outer}{_INSIDE}{entry.name}")
-        for entry in found.entries[:_MOST_ENTRIES]
-    ]
+    where, *inner = split(source)
+    outer = INSIDE.join([where, *(name for name in inner if not name.endswith("/"))])
+    files = list(_files(found.entries, outer))
     return ReadDocument(
         **piece.model_dump(),
         source=source,
@@ -159,3 +160,16 @@ def _result(found: Document, source: str, piece: Piece) -> ReadDocument:
         entries=files,
         entries_total=len(found.entries),
     )
+
+
+def _files(entries: Sequence[Entry], outer: str) -> Iterator[File]:
+    """The first entries, as many as an answer has room for."""
+    left = _MOST_ENTRY_CHARS
+    for entry in entries[:_MOST_ENTRIES]:
+        path = "" if entry.link else f"{outer}{INSIDE}{entry.name}"
+        name = f"{entry.name[:_MOST_NAME]}…" if len(entry.name) > _MOST_NAME else entry.name
+        file = File(name=name, size=entry.size, path=path if len(path) <= _MOST_PATH else "")
+        left -= len(file.model_dump_json())
+        if left < 0:
+            return
+        yield file

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import math
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -19,10 +14,6 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY_MB = 2048
-MOST_SHOWN_CHARS = 40_000
-_MOST_REST_CHARS = 5_000_000
-_MOST_CELL_CHARS = 5_000
-_EXACT_INT = 2**53
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
     "memory_limit": f"{MEMORY_MB}MB",
@@ -72,27 +63,6 @@ class Loaded:
     name: str
     written: str
     draft: Draft
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Rows of a query.
-
-    Attributes:
-        columns: name and type of each.
-        rows: the first ones, as JSON values.
-        seen: rows fetched.
-        complete: whether those are all.
-        rest: the rows after the first ones, as CSV with a header; "" where there are none.
-        cut_cells: cells that were shortened.
-    """
-
-    columns: tuple[tuple[str, str], ...]
-    rows: list[list[Any]]
-    seen: int
-    complete: bool
-    rest: str
-    cut_cells: int
 
 
 class Database:
@@ -206,89 +176,3 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str, hint: str) -> duckd
     if kind != duckdb.StatementType.SELECT:
         raise ToolError(f"sql: only SELECT is allowed (WITH, DESCRIBE and SUMMARIZE too), not {kind.name}")
     return statements[0]
-
-
-def ask(connection: duckdb.DuckDBPyConnection, sql: str, max_rows: int, hint: str) -> Answer:
-    """The answer of a locked database to one SELECT."""
-    statement = checked(connection, sql, hint)
-    with readable_errors("sql", hint):
-        result = connection.execute(statement)
-        columns = tuple((name, str(kind)) for name, kind, *_ in result.description or ())
-        rows: list[list[Any]] = []
-        rest, pen = _Rest([name for name, _ in columns]), _Shown()
-        complete = True
-        for row in iter(result.fetchone, None):
-            if not rest.room:
-                complete = False
-                break
-            if rest.rows or len(rows) == max_rows or pen.chars > MOST_SHOWN_CHARS:
-                rest.add(row)
-            else:
-                rows.append([pen.value(cell) for cell in row])
-    return Answer(columns, rows, len(rows) + rest.rows, complete, rest.text, pen.cut)
-
-
-class _Shown:
-    """Counts what is shown and cuts what is too long."""
-
-    def __init__(self) -> None:
-        self.chars = 0
-        self.cut = 0
-
-    def value(self, cell: object) -> Any:
-        made = json_value(cell)
-        text = made if isinstance(made, str) else str(made)
-        if len(text) > _MOST_CELL_CHARS:
-            self.cut += 1
-            made = text = f"{text[:_MOST_CELL_CHARS]}…"
-        self.chars += len(text) + 3
-        return made
-
-
-class _Rest:
-    """Rows as CSV, up to a limit."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.rows = 0
-        self._names = names
-        self._file = io.StringIO()
-        self._put = csv.writer(self._file, lineterminator="\n").writerow
-
-    def add(self, row: Sequence[object]) -> None:
-        if not self.rows:
-            self._put(self._names)
-        self.rows += 1
-        self._put("" if value is None else value for value in map(json_value, row))
-
-    @property
-    def room(self) -> bool:
-        return self._file.tell() < _MOST_REST_CHARS
-
-    @property
-    def text(self) -> str:
-        return self._file.getvalue()
-
-
-def json_value(cell: object) -> Any:
-    """A value of DuckDB as JSON has it: moments in ISO 8601, no NaN, integers and decimals exact or as text."""
-    match cell:
-        case None | bool() | str():
-            return cell
-        case int():
-            return cell if abs(cell) <= _EXACT_INT else str(cell)
-        case float():
-            return cell if math.isfinite(cell) else None if math.isnan(cell) else str(cell)
-        case Decimal():
-            return float(cell) if cell.is_finite() and Decimal(repr(float(cell))) == cell else str(cell)
-        case date() | time():
-            return cell.isoformat()
-        case timedelta():
-            return str(cell)
-        case bytes():
-            return cell.hex()
-        case dict():
-            return {str(json_value(key)): json_value(value) for key, value in cell.items()}
-        case list() | tuple():
-            return [json_value(value) for value in cell]
-        case _:
-            return str(cell)

@@ -60,6 +60,7 @@ def find_header(rows: Sequence[Row], width: int, merged: Merged | None = None) -
     the search. Titles and remarks above it fill fewer cells. Names over merged cells are joined with those below them.
     """
     merged = merged or Merged()
+    rows = _without_strays(rows)
     usual = _usual(rows)
     for index, row in enumerate(rows):
         full = _filled(row) >= 0.9 * usual
@@ -110,6 +111,16 @@ def _usual(rows: Sequence[Row]) -> int:
     """Cells that most rows fill, of those that fill more than one."""
     counts = Counter(filled for filled in map(_filled, rows) if filled > 1)
     return max(counts, key=lambda filled: (counts[filled], filled), default=1)
+
+
+def _without_strays(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows without lone values, no texts or years, right of a blank column: sums that people put aside."""
+    columns = Counter(column for row in rows for column, cell in enumerate(row) if cell is not None)
+    strays = {column for column, filled in columns.items() if column > 2 and filled == 1 and not columns[column - 1]}
+    strays -= {column for row in rows for column, cell in enumerate(row) if isinstance(cell, str) or _period(cell)}
+    if not strays or sum(map(bool, map(_filled, rows))) < 3:
+        return rows
+    return [[None if column in strays else cell for column, cell in enumerate(row)] for row in rows]
 
 
 def _filled(row: Row) -> int:

@@ -34,7 +34,8 @@ class TextTable:
     """How a text file holds its table.
 
     Attributes:
-        path: of the file.
+        path: leads to the file.
+        name: what the file is called.
         encoding: Python's name.
         separator: between fields.
         spaced: whether a space follows each separator.
@@ -43,6 +44,7 @@ class TextTable:
     """
 
     path: Path
+    name: str
     encoding: str
     separator: str
     spaced: bool
@@ -50,7 +52,7 @@ class TextTable:
     before: int = 0
 
     @classmethod
-    def of(cls, path: Path, encoding: str = "") -> TextTable:
+    def of(cls, path: Path, name: str, encoding: str = "") -> TextTable:
         """What a file seems to be; the encoding may be known."""
         with path.open("rb") as stream:
             encoding = encoding or encoding_of(stream)
@@ -62,7 +64,7 @@ class TextTable:
         told = _TOLD.match(sample)
         separator = told[1] if told else _separator(sample)
         spaced = 0 < sample.count(separator) * 0.8 < sample.count(f"{separator} ")
-        return cls(path, encoding, separator, spaced, broken, int(bool(told)))
+        return cls(path, name, encoding, separator, spaced, broken, int(bool(told)))
 
     def rows(self) -> Iterator[list[str]]:
         """The fields of each row.
@@ -77,7 +79,7 @@ class TextTable:
                 yield from islice(reader, self.before, None)
             except csv.Error as error:
                 raise UnreadableError(
-                    f"line {reader.line_num} of {self.path.name} cannot be read ({error}); a quote may be missing"
+                    f"line {reader.line_num} of {self.name} cannot be read ({error}); a quote may be missing"
                 ) from error
 
     @property
@@ -90,9 +92,19 @@ class TextTable:
         return said + ["bytes that are not of the encoding were replaced by \N{REPLACEMENT CHARACTER}"] * self.broken
 
 
-def lay_out(path: Path, reading: Reading, target: Path) -> Layout:
-    """Write the table of a text file to a plain CSV file."""
-    text = TextTable.of(path, reading.encoding)
+def lay_out(path: Path, name: str, reading: Reading, target: Path) -> Layout:
+    """Write the table of a text file to a plain CSV file.
+
+    Raises:
+        UnreadableError: if it is nothing of the encoding given, or a field has no end.
+    """
+    try:
+        return _laid_out(TextTable.of(path, name, reading.encoding), reading, target)
+    except UnicodeError as error:  # such as UTF-16 without its mark, which nothing can replace
+        raise UnreadableError(f"{name} is no text in {reading.encoding} ({error}); leave encoding empty") from error
+
+
+def _laid_out(text: TextTable, reading: Reading, target: Path) -> Layout:
     head = list(islice(text.rows(), _SAMPLE_ROWS))
     width = max(map(len, head), default=0)
     header = header_of([[from_text(field) for field in row] for row in head], reading.header_row, width)

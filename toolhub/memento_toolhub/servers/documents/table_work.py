@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.documents import table_sheets, table_text
 from memento_toolhub.servers.documents.document import MOST_BYTES, Source, UnreadableError, blamed_on
-from memento_toolhub.servers.documents.kinds import KINDS, TEXTS, kind_of
+from memento_toolhub.servers.documents.inside import ARCHIVES, reached
+from memento_toolhub.servers.documents.kinds import KINDS, TEXTS
+from memento_toolhub.servers.documents.places import INSIDE, Place, reopenable, size_of
 from memento_toolhub.servers.documents.sheets import BOOKS, formula_notes
-from memento_toolhub.servers.documents.table_database import (
-    Answer,
-    Database,
-    Draft,
-    Loaded,
-    ask,
-    json_value,
-    literal,
-    quoted,
-    readable_errors,
-)
+from memento_toolhub.servers.documents.table_answer import Answer, ask, json_value
+from memento_toolhub.servers.documents.table_database import Database, Draft, Loaded, literal, quoted, readable_errors
 from memento_toolhub.servers.documents.table_layout import Layout, Reading
+from memento_toolhub.servers.kit.roots import opened
 
 _MOST_BYTES = 2_000_000_000  # of text
 _SAMPLE = 4096
@@ -56,67 +51,90 @@ class Described:
     notes: tuple[str, ...]
 
 
-def describe(paths: Sequence[Path], reading: Reading, folder: Path) -> tuple[list[Described], list[str]]:
+def describe(places: Sequence[Place], reading: Reading, folder: Path) -> tuple[list[Described], list[str]]:
     """All tables of some files, and what is to be known of the files."""
     with Database.opened() as database:
-        loaded, notes = _load(database, paths, reading, folder)
+        loaded, notes = _load(database, places, reading, folder)
         database.lock()
         return [_described(database, table) for table in loaded], notes
 
 
-def query(paths: Sequence[Path], reading: Reading, sql: str, max_rows: int, folder: Path) -> tuple[Answer, list[str]]:
+def query(places: Sequence[Place], reading: Reading, sql: str, max_rows: int, folder: Path) -> tuple[Answer, list[str]]:
     """The answer to one SELECT over the tables of some files, and what is to be known of the files."""
     with Database.opened() as database:
-        loaded, notes = _load(database, paths, reading, folder)
+        loaded, notes = _load(database, places, reading, folder)
         database.lock()
         return ask(database.connection, sql, max_rows, _hint(database, loaded)), notes
 
 
-def _load(database: Database, paths: Sequence[Path], reading: Reading, folder: Path) -> tuple[list[Loaded], list[str]]:
+def _load(
+    database: Database, places: Sequence[Place], reading: Reading, folder: Path
+) -> tuple[list[Loaded], list[str]]:
     loaded: list[Loaded] = []
     notes: list[str] = []
-    for number, path in enumerate(paths):
+    for number, place in enumerate(places):
         inside = folder / str(number)
         inside.mkdir()
-        with path.open("rb") as stream, blamed_on("path"):
-            source = Source(stream, path.name, path.stat().st_size)
-            for draft in _drafts(database, source, reading, inside):
-                loaded.append(database.load(_named_apart(draft, path, database.taken)))
+        with opened(place.path) as stream, blamed_on("path"):
+            whole = Source(stream, place.path.name, size_of(stream))
+            key, source, unwrapped, inner_folder = reached(whole, place.inner)
+            kind = _kind(INSIDE.join([place.path.name, *place.inner]), key, source, inner_folder)
+            path = reopenable(stream, place.path)
+            if source is not whole and kind not in BOOKS:
+                path = _written(source, folder / f"{number}.member")
+            for draft in _drafts(database, kind, source, path, reading, inside):
+                named = _named_apart(draft, source.name, database.taken)
+                loaded.append(database.load(replace(named, notes=(*unwrapped, *named.notes))))
                 for written in inside.iterdir():
                     written.unlink()
             notes += formula_notes(source)
     if not loaded:
-        raise ToolError(f"path: {paths[0].name} holds no table: every sheet is empty")
+        raise ToolError(f"path: {places[0].name} holds no table: every sheet is empty")
     return loaded, notes
 
 
-def _drafts(database: Database, source: Source, reading: Reading, folder: Path) -> Iterator[Draft]:
-    """The tables of a file; each may use files of the folder until the next is asked for."""
-    path = Path(source.stream.name)
-    kind = _kind(source)
+def _written(source: Source, target: Path) -> Path:
+    """A file taken out of an archive, for what opens files by name."""
+    with target.open("wb") as file:
+        shutil.copyfileobj(source.whole(), file)
+    return target
+
+
+def _drafts(
+    database: Database, kind: str, source: Source, path: Path, reading: Reading, folder: Path
+) -> Iterator[Draft]:
+    """The tables of a file that a path leads to; each may use files of the folder until the next is asked for."""
+    stem = PurePath(source.name).stem
     if kind in BOOKS:
         for name, layout in table_sheets.lay_out(source, reading, folder):
             yield Draft(name, (), f"sheet {name!r} of {source.name}", layout.scan, layout.notes)
     elif kind == "text":
-        layout = table_text.lay_out(path, reading, folder / "table.csv")
+        layout = table_text.lay_out(path, source.name, reading, folder / "table.csv")
         scan, notes = _typed(database, layout, source.name)
-        yield Draft(path.stem, (source.name,), source.name, scan, (*layout.notes, *notes))
+        yield Draft(stem, (source.name,), source.name, scan, (*layout.notes, *notes))
     else:
         reader = {"json": "read_json({}, sample_size=-1)", "parquet": "read_parquet({})"}[kind]
-        yield Draft(path.stem, (source.name,), source.name, f"SELECT * FROM {reader.format(literal(str(path)))}")
+        yield Draft(stem, (source.name,), source.name, f"SELECT * FROM {reader.format(literal(str(path)))}")
 
 
-def _kind(source: Source) -> str:
+def _kind(written: str, key: str, source: Source, folder: str) -> str:
     """One of BOOKS, parquet, json and text.
 
     Raises:
-        UnreadableError: if it is none of them or too large, encrypted, damaged or a bomb.
+        UnreadableError: if it is none of them or too large.
     """
-    kind = kind_of(source)
-    start = source.head(_SAMPLE).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if folder or key in ARCHIVES:
+        inside = written if folder else f"{written}{INSIDE}"
+        raise UnreadableError(
+            f"{written} holds files and is no table; read_document lists them: give the path of one, such as "
+            f"{inside}table.csv"
+        )
+    kind, start = key, source.head(_SAMPLE).lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<") or kind not in {*BOOKS, *TEXTS, "parquet"}:
         said = "HTML or XML" if kind in TEXTS else KINDS[kind].name
-        raise UnreadableError(f"{source.name} is no table but {said}, for read_document; {_READ}")
+        raise UnreadableError(
+            f"{source.name} is no table but {said}; call read_document, which reads it with the tables in it; {_READ}"
+        )
     if kind in TEXTS:
         records = start.startswith((b"{", b"[{")) or (kind == "json" and start.startswith(b"["))
         kind = "json" if records else "text"
@@ -142,9 +160,9 @@ def _typed(database: Database, layout: Layout, name: str) -> tuple[str, list[str
     return layout.guessed_scan(types, formats), [f"dates were read as {form}" for form in unusual]
 
 
-def _named_apart(draft: Draft, path: Path, taken: set[str]) -> Draft:
+def _named_apart(draft: Draft, file: str, taken: set[str]) -> Draft:
     """A sheet whose name another file has as well is called by its file too."""
-    return replace(draft, name=f"{path.stem}_{draft.name}") if draft.name.casefold() in taken else draft
+    return replace(draft, name=f"{PurePath(file).stem}_{draft.name}") if draft.name.casefold() in taken else draft
 
 
 def _described(database: Database, table: Loaded) -> Described:

@@ -16,6 +16,8 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from memento_toolhub.servers.documents import table_work
+from memento_toolhub.servers.documents.places import Place, split
+from memento_toolhub.servers.documents.table_answer import MOST_NAME, Answer, shortened
 from memento_toolhub.servers.documents.table_layout import FIND_HEADER, Reading
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
 from memento_toolhub.servers.kit.options import Options
@@ -24,10 +26,18 @@ from memento_toolhub.servers.kit.rest import Rests
 _BOUNDS = Bounds(seconds=180, memory_mb=6144)
 _MOST_FILES = 20
 _MOST_CHARS = 40_000
-_MOST_COLUMNS = 200
+_MOST_BARE_CHARS = 15_000  # of tables without their columns, beyond those
+_MOST_COLUMNS = (200, 50, 10, 0)  # shown of a table; the first that fits
+_MOST_NOTE = 500
 _READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
-TablePath = Annotated[str, Field(description="XLSX, XLS, XLSB, ODS, CSV, TSV, JSON, JSON lines or Parquet file")]
+TablePath = Annotated[
+    str,
+    Field(
+        description="XLSX, XLS, XLSB, ODS, CSV, TSV, JSON, JSON lines or Parquet file; one in an archive as "
+        "pack.zip!/data.csv"
+    ),
+]
 MorePaths = Annotated[
     list[str], Field(max_length=_MOST_FILES - 1, description="further files, to join their tables with those of path")
 ]
@@ -101,10 +111,10 @@ def offer_tables(server: MCPServer, options: Options, rests: Rests) -> None:
     ) -> Tables:
         """Show the tables of spreadsheets (each sheet), CSV, JSON lines or Parquet files: names and types to use in
         query_table's SQL, number of rows, first rows, and what was guessed about header, separator or encoding."""
-        files, reading = _files(options, path, more_paths), _reading(header_row, encoding)
-        await ctx.report_progress(0, 1, f"reading {_named(files)}")
+        places, reading = _places(options, path, more_paths), _reading(header_row, encoding)
+        await ctx.report_progress(0, 1, f"reading {_named(places)}")
         with _folder() as folder:
-            found, notes = await run_apart(table_work.describe, files, reading, folder, bounds=_BOUNDS)
+            found, notes = await run_apart(table_work.describe, places, reading, folder, bounds=_BOUNDS)
         await ctx.report_progress(1, 1, f"{len(found)} tables")
         return _listing(found, notes)
 
@@ -122,21 +132,18 @@ def offer_tables(server: MCPServer, options: Options, rests: Rests) -> None:
     ) -> Rows:
         """Compute over the tables of spreadsheets, CSV, JSON lines or Parquet files with one SQL SELECT (filter, join,
         group, sum, sort): exact where reading the file would be long or error-prone. list_tables gives the names."""
-        files, reading = _files(options, path, more_paths), _reading(header_row, encoding)
-        await ctx.report_progress(0, 1, f"reading {_named(files)}")
+        places, reading = _places(options, path, more_paths), _reading(header_row, encoding)
+        await ctx.report_progress(0, 1, f"reading {_named(places)}")
         with _folder() as folder:
-            answer, notes = await run_apart(table_work.query, files, reading, sql, max_rows, folder, bounds=_BOUNDS)
+            answer, notes = await run_apart(table_work.query, places, reading, sql, max_rows, folder, bounds=_BOUNDS)
         await ctx.report_progress(1, 1, f"{answer.seen} rows")
         rest = rests.cut(answer.rest, 0)
-        if not answer.complete:
-            notes.append(f"the answer has more than the {answer.seen} rows kept; filter or aggregate")
-        if answer.cut_cells:
-            notes.append(f"{answer.cut_cells} long cells were shortened; ask for their parts with substr()")
+        notes = [*_bounded(notes, 20), *_remarks(answer)]
         return Rows(
             columns=[Column(name=name, type=kind) for name, kind in answer.columns],
             rows=answer.rows,
             row_count=answer.seen,
-            truncated=len(answer.rows) < answer.seen or not answer.complete,
+            truncated=len(answer.rows) < answer.seen or not answer.complete or answer.left_out > 0,
             complete=answer.complete,
             rest=rest.rest,
             chars_left=rest.chars_left,
@@ -144,20 +151,38 @@ def offer_tables(server: MCPServer, options: Options, rests: Rests) -> None:
         )
 
 
-def _files(options: Options, path: str, more_paths: Sequence[str]) -> list[Path]:
-    more = [options.roots.file(other, field="more_paths") for other in more_paths]
-    return list(dict.fromkeys([options.roots.file(path), *more]))
+def _remarks(answer: Answer) -> Iterator[str]:
+    if not answer.complete:
+        yield f"the answer has more than the {answer.seen} rows kept; filter or aggregate"
+    if answer.left_out:
+        yield f"{answer.left_out} more columns are only in rest, which has all rows; or name fewer in the SELECT"
+    if answer.cut_cells:
+        yield f"{answer.cut_cells} long cells were shortened; ask for their parts with substr()"
+
+
+def _places(options: Options, path: str, more_paths: Sequence[str]) -> list[Place]:
+    more = [_place(options, other, "more_paths") for other in more_paths]
+    return list(dict.fromkeys([_place(options, path, "path"), *more]))
+
+
+def _place(options: Options, written: str, field: str) -> Place:
+    where, *inner = split(written)
+    return Place(options.roots.file(where, field=field), tuple(inner))
 
 
 def _reading(header_row: int, encoding: str) -> Reading:
     try:
+        if encoding:
+            b"a\n".decode(encoding, "replace")  # there are codecs that are for no text, or refuse all
         return Reading(header_row, encoding and codecs.lookup(encoding).name)
-    except LookupError as error:
-        raise ToolError(f"encoding: {encoding!r} is unknown; leave it empty, or give one such as cp1252") from error
+    except (LookupError, ValueError) as error:
+        raise ToolError(
+            f"encoding: {encoding!r} is unknown or not for text; leave it empty, or give one such as cp1252"
+        ) from error
 
 
-def _named(files: Sequence[Path]) -> str:
-    return files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+def _named(places: Sequence[Place]) -> str:
+    return places[0].name + (f" and {len(places) - 1} more" if len(places) > 1 else "")
 
 
 @contextmanager
@@ -168,27 +193,40 @@ def _folder() -> Iterator[Path]:
 
 
 def _listing(found: Sequence[table_work.Described], notes: Sequence[str]) -> Tables:
-    """All tables, in less and less detail where they are many."""
+    """The tables, in less and less detail where they are many."""
     tables: list[Table] = []
-    chars = 0
+    left = _MOST_CHARS
     for one in found:
-        table = _table(one, _MOST_COLUMNS)
-        if chars + len(table.model_dump_json()) > _MOST_CHARS:
-            table = _table(one, 0)
-        chars += len(table.model_dump_json())
+        for most in _MOST_COLUMNS:
+            table = _table(one, most)
+            if (length := len(table.model_dump_json())) <= left:
+                break
+        else:
+            if length > left + _MOST_BARE_CHARS:
+                break
+        left -= length
         tables.append(table)
-    return Tables(tables=tables, notes=list(notes))
+    more = len(found) - len(tables)
+    too_many = f"{more} more tables have no room here: SELECT table_name FROM duckdb_tables()"
+    return Tables(tables=tables, notes=[*_bounded(notes, 20), *[too_many] * bool(more)])
 
 
 def _table(one: table_work.Described, most_columns: int) -> Table:
-    columns = [Column(name=name, type=kind) for name, kind in one.columns[:most_columns]]
+    columns = [Column(name=shortened(name), type=shortened(kind)) for name, kind in one.columns[:most_columns]]
     left_out = len(one.columns) - len(columns)
     more = [f"{left_out} more columns: SELECT column_name, column_type FROM (DESCRIBE {one.name})"] * bool(left_out)
+    long = sum(len(name) > MOST_NAME for name, _ in one.columns[:most_columns])
+    more += [f"{long} column names are shortened here; DESCRIBE {one.name} has them whole"] * bool(long)
     return Table(
         name=one.name,
-        origin=one.origin,
+        origin=shortened(one.origin, _MOST_NOTE),
         rows=one.rows,
         columns=columns,
         sample=[row[: len(columns)] for row in one.sample] if columns else [],
-        notes=[*one.notes, *more],
+        notes=[*_bounded(one.notes, 20 if columns else 3), *more],
     )
+
+
+def _bounded(notes: Sequence[str], most: int) -> list[str]:
+    more = [f"and {len(notes) - most} more notes"] * (len(notes) > most)
+    return [*(shortened(note, _MOST_NOTE) for note in notes[:most]), *more]
