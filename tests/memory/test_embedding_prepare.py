@@ -164,7 +164,7 @@ def test_the_export_ends_with_the_process_that_wanted_it(tmp_path: Path, how: si
     with preparing(tmp_path) as parent:
         child = child_of(parent)
         parent.send_signal(how)
-        assert child.wait(timeout=60) is None  # gone
+        assert child.wait(timeout=180) is None  # gone
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_the_export_ends_with_the_process_that_wanted_it(tmp_path: Path, how: si
 def test_a_killed_export_is_reported_and_blocks_nobody_afterwards(tmp_path: Path) -> None:
     with preparing(tmp_path) as parent:
         child_of(parent).kill()
-        _, errors = parent.communicate(timeout=60)
+        _, errors = parent.communicate(timeout=180)
     assert "was killed by signal 9" in errors
     (tmp_path / "embedding-v1" / "unfinished-of-a-killed-process").mkdir()
 

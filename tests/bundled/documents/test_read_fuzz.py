@@ -17,7 +17,7 @@ from memento_toolhub.servers.documents.document import Document
 from memento_toolhub.servers.documents.reader import read_file
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
 
-NAMES = sorted(path.name for path in SAMPLES.iterdir() if path.suffix != ".py")
+NAMES = sorted(path.name for path in SAMPLES.iterdir() if path.is_file() and path.suffix != ".py")
 BOUNDS = Bounds(seconds=120.0)
 
 

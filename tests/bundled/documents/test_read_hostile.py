@@ -122,7 +122,9 @@ def test_an_encrypted_opendocument_is_told_as_such(tmp_path: Path) -> None:
 
 
 BINARY = [
-    name for name in sorted(os.listdir(SAMPLES)) if not name.endswith((".py", ".md", ".csv", ".txt", ".html", ".eml"))
+    path.name
+    for path in sorted(SAMPLES.iterdir())
+    if path.is_file() and path.suffix not in (".py", ".md", ".csv", ".txt", ".html", ".eml")
 ]
 
 
