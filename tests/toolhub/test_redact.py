@@ -156,6 +156,10 @@ def test_bounded_json_keeps_to_its_limit_and_is_json_when_it_fits(value: Any, li
         assert whole.startswith(text.partition("… [cut")[0])
 
 
+def test_a_value_before_another_sign_and_a_quote_is_no_type() -> None:
+    assert bounded_json(f'PASSWORD={BODY} ="', 400) == '"PASSWORD=[redacted]"'
+
+
 @given(
     before=st.text(st.sampled_from(' ab"\\\n{[=:'), max_size=40),
     shape=st.sampled_from([*SHAPES.values(), *(place.format(BODY, BODY) for place in PLACES)]),

@@ -54,6 +54,7 @@ _BRACKET = re.compile(r"[\[\]{}]")
 _WORD = re.compile(r"\S*+")
 _JSON_WORD = re.compile(r"[^\s,}\]]*+")
 _LINE = re.compile(r"""(?:[^\r\n"']|(?<==)"[^"\r\n]*+"?+)*+""")
+_TYPE = re.compile(r"[A-Za-z_.|\[\]]{1,30}")
 _ASSIGNED = re.compile(r"[ \t]*+=[ \t]*+(?!=)")
 
 
@@ -109,7 +110,8 @@ def _value(text: str, at: int, name: str, *, in_json: bool) -> tuple[int, int]:
     if end > at and (assigned := _ASSIGNED.match(text, end)):  # password: str = "..."
         quote = _QUOTE.match(text, assigned.end())
         if quote:
-            return quote.end(), _closing(text, quote.end(), quote["mark"], len(quote["slashes"]))
+            first = quote.end() if _TYPE.fullmatch(text, at, end) else at  # what is no type may be the secret itself
+            return first, _closing(text, quote.end(), quote["mark"], len(quote["slashes"]))
         end = _matched(_WORD, text, assigned.end())
     return at, end
 

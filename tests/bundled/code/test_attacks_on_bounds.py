@@ -45,11 +45,11 @@ FORK_BOMBS = [
 def test_a_fork_bomb_is_stopped(tmp_path: Path, tool: str, code: str) -> None:
     found = outcome(tmp_path, code, tool=tool, timeout=15)
     # Where the main process ends by itself, so does everything it left behind.
-    assert found["ended"] in ("killed: processes", "exited"), found
+    assert found["ended"] in ("killed: processes", "killed: memory", "exited"), found
     if "os._exit" not in code:
-        assert found["ended"] == "killed: processes"
+        assert found["ended"] != "exited"
         assert found["exit_code"] is None
-        assert "fewer processes" in found["advice"]
+        assert "fewer processes" in found["advice"] or found["ended"] == "killed: memory"  # which many take as well
 
 
 def test_one_process_that_asks_for_too_much_memory_is_told_so(tmp_path: Path) -> None:
