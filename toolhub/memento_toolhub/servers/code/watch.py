@@ -14,6 +14,7 @@ _IN_MEMORY = ("tmp", "dev/shm", view.HOME.removeprefix("/"))
 _WALK_SECONDS = 0.2
 _WALK_BYTES = 64 * MB
 _LEAST_FREE = 256 * MB
+_OTHERS = 1024 * MB  # that other programs may well write to the same disk meanwhile
 
 
 class Watch:
@@ -90,7 +91,7 @@ class Watch:
         grown = self._bytes - self._at_first[0], self._files - self._at_first[1]
         hidden = self._free[0] - free[0] - grown[0], self._free[1] - free[1] - grown[1]
         # Whoever finds it full may still tidy up; and others use the disk too.
-        if self._bytes > max(self._limits.disk, self._at_first[0]) or hidden[0] > self._limits.disk * 2:
+        if self._bytes > max(self._limits.disk, self._at_first[0]) or hidden[0] > self._limits.disk * 2 + _OTHERS:
             return "disk"
         if self._files > max(self._limits.files, self._at_first[1]) or hidden[1] > self._limits.files * 10:
             return "files"
