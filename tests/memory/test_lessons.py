@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memento_memory.bank import CaseBank
@@ -242,6 +242,7 @@ def test_the_interval_holds_the_mean_of_the_posterior_and_nineteen_twentieths_of
 
 
 @given(counts, counts, st.floats(1, 100))
+@example(0.0, 949.0, 1.0)
 def test_more_success_raises_a_value_and_both_its_bounds(won, lost, more):
     before, after = interval(won, lost), interval(won + more, lost)
     assert all(b > a for a, b in zip(before, after, strict=True))
