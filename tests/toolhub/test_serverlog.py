@@ -13,11 +13,13 @@ import pytest
 from memento_toolhub.process.serverlog import FILES, ROTATE_AT, ServerLog, log_file, tail
 
 WRITER = """
-import sys
+import os, sys
 from pathlib import Path
 from memento_toolhub.process.serverlog import ServerLog
 log = ServerLog(Path(sys.argv[1]), "shared")
-with open(log.sink.fileno(), "w", closefd=False) as stream:
+child = os.dup(log.sink.fileno())
+log.started(os.getpid())
+with open(child, "w") as stream:
     for number in range(15_000):
         stream.write(f"{sys.argv[2]} {number:>40}\\n")
 log.close()
@@ -40,6 +42,24 @@ def test_each_start_writes_a_line_with_the_pid_and_lines_are_kept_as_they_come(t
     assert lines == ["first", "  key=s3cret", "no newline at the end"]
     assert "started, pid " in start
     assert f"started, {last}," in second
+
+
+def test_what_a_child_says_before_its_start_is_noted_stands_behind_the_note(tmp_path: Path) -> None:
+    log = ServerLog(tmp_path, "quick")
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stderr.write('here')"], stderr=log.sink)
+    assert child.wait(timeout=60) == 0
+    log.started(child.pid)
+    log.close()
+    start, *lines = tail(tmp_path, "quick", 5)
+    assert f"started, pid {child.pid}," in start
+    assert lines == ["here"]
+
+
+def test_a_log_whose_child_never_started_leaves_nothing_open(tmp_path: Path) -> None:
+    log = ServerLog(tmp_path, "none")
+    log.close()
+    assert "stderr of none" not in {thread.name for thread in threading.enumerate()}
+    assert tail(tmp_path, "none", 5) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes")
@@ -81,7 +101,7 @@ def test_several_processes_write_whole_lines_into_one_file(tmp_path: Path) -> No
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), f"w{n}"]) for n in range(3)]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
     files = [file for file in tmp_path.glob("shared.log*") if file.suffix != ".lock"]
-    lines = [line for file in files for line in file.read_text().splitlines()]
+    lines = [line for file in files for line in file.read_text().splitlines() if line[:1] != "-"]
     assert 1 < len(files) <= FILES
     assert {line[:2] for line in lines} == {"w0", "w1", "w2"}
     assert {len(line) for line in lines} == {43}

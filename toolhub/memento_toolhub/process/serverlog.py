@@ -58,18 +58,21 @@ class ServerLog:
         self._stop = os.fdopen(stop, "wb", buffering=0)
         self.sink: TextIO = os.fdopen(sink, "w")
         self._reader = threading.Thread(target=self._read, name=f"stderr of {name}", daemon=True)
-        self._reader.start()
 
     def started(self, pid: int | None) -> None:
         """Note that the child runs and drop our end of its stderr, so that its end is seen."""
         self.sink.close()
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         self._write(f"--- {now} started, pid {pid or 'unknown'}, for Memento's pid {os.getpid()} ---\n".encode())
+        # Only now, so that this line stands before the child's first one.
+        self._reader.start()
 
     def close(self) -> None:
         """Take what is left in the pipe and end, whoever still holds its other end."""
         self.sink.close()
         self._stop.close()
+        if self._reader.ident is None:
+            self._reader.start()
         self._reader.join(timeout=_LOCK_SECONDS * 2)
 
     def _read(self) -> None:
