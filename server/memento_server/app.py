@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -92,8 +91,6 @@ def build(settings: Settings) -> MementoServer:
         title="Memento",
         description="Case-based planning: plans from past cases and learns from every outcome.",
         instructions=INSTRUCTIONS + (RELAYING if relaying else "") + (SOLVING if solving else ""),
-        version=version("memento-cbr"),
-        log_level="WARNING",
         lifespan=lifespan,
         cache_hints={"tools/list": CacheHint(60_000, "public")},
         subscriptions=bus,

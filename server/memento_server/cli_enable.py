@@ -54,7 +54,8 @@ def entry(server: Bundled, given: Given) -> dict[str, object]:
     # -P: a module in the folder it is started in, perhaps one that a model wrote, is not taken for one of Python's.
     arguments = ["-P", "-m", "memento_server", "tool", server.name, *given.arguments()]
     variables = {name: f"${{{name}:-}}" for name in server.variables}
-    return {"command": sys.executable, "args": arguments, "env": variables, **server.settings}
+    # Its definitions come with this very package: an upgrade changes them, and there is nobody else to distrust.
+    return {"command": sys.executable, "args": arguments, "env": variables, "pin": "off", **server.settings}
 
 
 for _server in BUNDLED.values():

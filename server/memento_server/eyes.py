@@ -48,10 +48,6 @@ class ModelEyes:
             raise ToolError(f"{self.name} declined to answer: {reply.text.strip()[:500] or 'it gave no reason'}")
         return reply.text.strip() + ("\n(cut off: the answer was too long)" if reply.stop is Stop.LENGTH else "")
 
-    async def aclose(self) -> None:
-        """Let go of the model's connections."""
-        await self._model.aclose()
-
 
 def eyes_of(environment: Mapping[str, str]) -> ModelEyes | None:
     """The eyes that MEMENTO_VISION_MODEL names, else those of MEMENTO_MODEL where that one can be used and sees.

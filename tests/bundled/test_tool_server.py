@@ -26,7 +26,7 @@ class Whole(BaseModel):
 
 
 def server() -> ToolServer:
-    made = ToolServer("example", log_level="ERROR")
+    made = ToolServer("example")
 
     @made.tool()
     def weigh(n: Annotated[int, Field(ge=1, description="how many")], name: str = "a") -> Whole:

@@ -34,7 +34,7 @@ def build(options: Options, *, sandbox: Sandbox | NoSandbox | None = None) -> MC
         sandbox: what to run in; found on this machine where it is not given.
     """
     sandbox = sandbox or find_sandbox(options.environment)
-    server = ToolServer("code", instructions=_instructions(sandbox), log_level="WARNING")
+    server = ToolServer("code", instructions=_instructions(sandbox))
     if isinstance(sandbox, NoSandbox):
         return server
     rests = Rests()

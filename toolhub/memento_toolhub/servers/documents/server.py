@@ -82,7 +82,6 @@ def build(options: Options) -> MCPServer:
         "documents",
         instructions="Reads documents of many formats as Markdown, from allowed folders and from the web, and answers "
         "SQL over spreadsheets and CSV files.",
-        log_level="WARNING",
     )
     rests = Rests()
     _offer_read_document(server, options, rests)

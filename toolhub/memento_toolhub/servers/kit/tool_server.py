@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.metadata import version
 from typing import Any
 
 from mcp.server import MCPServer
@@ -20,8 +21,8 @@ State = TypeVar("State", default=Any)
 class ToolServer(MCPServer[State]):
     """An MCPServer that refuses arguments it does not know and answers mistakes with the field and the fix."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, version=version("memento-cbr"), log_level="WARNING", **options)
         self._published: list[Tool] = []
 
     async def list_tools(self) -> list[Tool]:

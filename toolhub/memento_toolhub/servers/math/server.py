@@ -35,7 +35,7 @@ Numbers = list[Annotated[float, Field(allow_inf_nan=False)]]
 
 def build(options: Options) -> MCPServer:
     """The server; it reads no files and no network."""
-    server = ToolServer("math", instructions=_INSTRUCTIONS, log_level="WARNING")
+    server = ToolServer("math", instructions=_INSTRUCTIONS)
     rests = Rests()
     _offer_calculation(server, rests)
     _offer_calculus(server, rests)

@@ -18,7 +18,8 @@ _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
 _LOWERED = str.maketrans(_RAISED, "0123456789-")
 _LETTERS = "A-Za-z\u0370-\u03ffµÅ"
 _WORDS = re.compile(
-    r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"(?P<radix>0(?:[xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)\b)"
+    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     rf"|(?P<name>°[CF]\b|[{_LETTERS}][{_LETTERS}0-9_]*)"
     rf"|(?P<raised>[{_RAISED}]+)"
     r"|(?P<operator>->|\*\*|//|<=|>=|==|!=|[-+*/^%!()\[\],=<>|√°∞−–×·⋅∙÷∕≤≥≠→])"
@@ -59,6 +60,8 @@ def _words(text: str, field: str) -> Iterator[Token]:
         kind, word = found.lastgroup, found.group()
         if kind == "raised":
             yield from _raised(word, at, field)
+        elif kind == "radix":
+            yield Token("number", str(int(word, 0)), at)
         elif kind == "name":
             yield Token("name", _checked(word, at, field), at)
         elif word == "∞":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit import roots
 from memento_toolhub.servers.media.kinds import why_not
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
     import av
 
     try:
-        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
+        with roots.opened(path) as file, av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
             yield container
-    except (av.FFmpegError, ValueError, IndexError) as error:
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         said = str(getattr(error, "strerror", "") or error)[:200]
         why = why_not(path, "sound or video")
         raise ToolError(f"path: {path.name} cannot be read: {why}; ffmpeg says: {said}") from None

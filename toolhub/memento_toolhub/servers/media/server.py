@@ -22,7 +22,6 @@ def build(options: Options, *, eyes: Eyes | None = None, ears: Ears | None = Non
     server = ToolServer(
         "media",
         instructions="Look at pictures, read text in them, write down speech, and look into videos.",
-        log_level="WARNING",
     )
     desk = Desk(options, eyes, ears)
     look.offer(server, desk)

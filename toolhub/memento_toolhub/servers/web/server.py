@@ -43,7 +43,7 @@ class FetchedPage(Page):
 
 def build(options: Options) -> MCPServer:
     """The server; nothing is fetched or started before a tool is called."""
-    server = ToolServer("web", instructions=_INSTRUCTIONS, log_level="WARNING")
+    server = ToolServer("web", instructions=_INSTRUCTIONS)
     rests = Rests()
     polite = PoliteFetcher.of(options)
     _offer_search(server, Search(options))
