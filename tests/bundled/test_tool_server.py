@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import anyio
@@ -93,5 +94,19 @@ def test_mistakes_are_one_line_that_names_the_field(mode: str, arguments: dict[s
     assert text(result) == said
 
 
-def test_what_breaks_inside_a_tool_is_no_mistake_of_the_caller_and_tells_nothing() -> None:
+def test_what_breaks_inside_a_tool_is_logged_and_tells_the_caller_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert text(call({"n": 1, "name": "gold"})) == "Error executing tool weigh"
+    assert "RuntimeError: no gold" in caplog.text
+
+
+def test_a_mistake_of_the_caller_is_not_logged_as_a_crash(caplog: pytest.LogCaptureFixture) -> None:
+    call({"n": 1, "name": "lead"})
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_server_says_its_version(mode: str) -> None:
+    async def use(client: Client) -> Any:
+        return client.server_info and client.server_info.version
+
+    assert with_client(use, mode) == version("memento-cbr")

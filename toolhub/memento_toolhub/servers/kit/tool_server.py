@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import CallToolResult, InputRequiredResult, Tool
 from pydantic import ValidationError
 from typing_extensions import TypeVar
@@ -47,6 +47,7 @@ class ToolServer(MCPServer[State]):
 
         Raises:
             ToolError: of one line for each argument at fault, or what the tool itself raises.
+            UnexpectedToolError: if the tool broke.
         """
         known = next((tool.input_schema["properties"] for tool in await self.list_tools() if tool.name == name), None)
         if known is not None and (unknown := [key for key in arguments if key not in known]):
@@ -54,7 +55,10 @@ class ToolServer(MCPServer[State]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            raise ToolError(sendable(self.explained(error.__cause__) or str(error))) from error
+            said = self.explained(error.__cause__)
+            if not said and isinstance(error, UnexpectedToolError):
+                raise  # and is logged with its traceback
+            raise ToolError(sendable(said or str(error))) from error
 
     def explained(self, cause: BaseException | None) -> str:
         """What is told of an error that a tool ended with; nothing of one that was not meant to be told."""
