@@ -60,7 +60,7 @@ def found(pattern: str, make: Callable[..., Answer]) -> Line:
 def answer_of(desk: Desk, task: str, *lines: Line) -> str:
     """What a task comes to with a model that says these lines, all of which have to be asked for."""
     with WireServer(lines).running() as model:
-        ended = desk.run(model, task, "--json")
+        ended = desk.run_here(model, task, "--json")
     assert ended.status == 0, ended.err
     assert len(model.requests) == len(lines), ended.err
     assert ended.told["outcome"] == "success"

@@ -14,9 +14,12 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from typer.testing import CliRunner
 
-from integration.processes import PATIENCE_S, memento, serving
+from integration.processes import PATIENCE_S, serving
+from memento_server.__main__ import main
 from memento_server.bundled_flags import Given
+from memento_server.cli import app
 from memento_server.cli_enable import entry
 from memento_toolhub.servers.bundled import BUNDLED
 
@@ -34,13 +37,9 @@ HEAVY = {
         "faster_whisper",
         "ctranslate2",
     ),
-    *("playwright", "trafilatura", "ddgs", "matplotlib", "memento_memory.bank", "memento_memory.case"),
-    *("memento_planner", "openai", "anthropic"),
+    *("playwright", "trafilatura", "lxml", "ddgs", "primp", "protego", "matplotlib"),
+    *("memento_memory.bank", "memento_memory.case", "memento_planner", "openai", "anthropic"),
 }
-AT_THE_END = """
-import atexit, sys
-atexit.register(lambda: sys.stderr.write("IMPORTED " + " ".join(sys.modules)))
-"""
 WITHOUT = "import sys; sys.modules.update(dict.fromkeys({modules!r}))"
 MAIN = "\nfrom memento_server.__main__ import main; sys.argv[0] = 'memento'; main()"
 
@@ -57,7 +56,10 @@ USABLE = [usable(name) for name in BUNDLED]
 async def started(folder: Path, written: Mapping[str, Any]) -> Any:
     """A client of a server that is started in a folder as an entry of a tools file says."""
     parameters = StdioServerParameters(
-        command=written["command"], args=written["args"], cwd=folder, env={"HOME": str(folder / "home")}
+        command=written["command"],
+        args=written["args"],
+        cwd=folder,
+        env={"HOME": str(folder / "home"), "PYTHONPROFILEIMPORTTIME": "1"},
     )
     with (folder / "stderr.txt").open("w", encoding="utf-8") as errors:
         transport = stdio_client(parameters, errlog=errors)
@@ -69,6 +71,12 @@ def litter(folder: Path) -> None:
     """Modules that stop who imports them."""
     for module in ("statistics", "mcp", "anyio", "memento_server", "sympy"):
         (folder / f"{module}.py").write_text("raise SystemExit('this folder was imported from')", encoding="utf-8")
+
+
+def imported(folder: Path) -> set[str]:
+    """The modules that a server started in a folder says it has imported."""
+    said = (folder / "stderr.txt").read_text(encoding="utf-8")
+    return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
 
 
 def run_python(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -83,7 +91,9 @@ def run_python(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("name", USABLE)
-def test_every_server_is_served_as_its_entry_says_whatever_lies_in_the_folder(tmp_path: Path, name: str) -> None:
+def test_every_server_starts_as_its_entry_says_loads_nothing_heavy_and_nothing_that_lies_in_the_folder(
+    tmp_path: Path, name: str
+) -> None:
     litter(tmp_path)
     roots = (tmp_path,) if name in ("documents", "code", "media") else ()
 
@@ -97,23 +107,15 @@ def test_every_server_is_served_as_its_entry_says_whatever_lies_in_the_folder(tm
         assert tool.description, tool.name
         assert tool.annotations is not None, tool.name
         assert tool.output_schema is not None, tool.name
+    assert "memento_toolhub.servers.bundled" in imported(tmp_path)
+    assert imported(tmp_path) & HEAVY == set()
 
 
-def test_the_processes_a_server_starts_import_nothing_from_the_folder_either(tmp_path: Path) -> None:
+def test_its_processes_import_nothing_from_the_folder_and_half_a_character_in_an_argument_is_answered(
+    tmp_path: Path,
+) -> None:
     litter(tmp_path)
-
-    async def calculated() -> Any:
-        async with started(tmp_path, entry(BUNDLED["math"], Given())) as client:
-            return await client.call_tool("calculate", {"expression": "1/3 + 1/6"})
-
-    answer = anyio.run(calculated)
-    assert not answer.is_error, answer.content
-    assert answer.structured_content["exact"] == "1/2"
-
-
-@pytest.mark.skipif(bool(BUNDLED["documents"].missing({})), reason="needs the extra documents")
-def test_half_a_character_in_an_argument_is_answered_and_the_server_goes_on(tmp_path: Path) -> None:
-    arguments = entry(BUNDLED["documents"], Given((tmp_path,)))["args"]
+    arguments = entry(BUNDLED["math"], Given())["args"]
     assert isinstance(arguments, list)
     with subprocess.Popen(
         [sys.executable, *arguments], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -126,23 +128,18 @@ def test_half_a_character_in_an_argument_is_answered_and_the_server_goes_on(tmp_
             process.stdin.write(line + "\n")  # type: ignore[union-attr]
             process.stdin.flush()  # type: ignore[union-attr]
             answers = (json.loads(answer) for answer in process.stdout)  # type: ignore[union-attr]
-            return next(answer for answer in answers if answer.get("id") == id_)
+            return next(answer for answer in answers if answer.get("id") == id_)["result"]
+
+        def calculated(id_: int, expression: str) -> Any:
+            return asked(id_, "tools/call", {"name": "calculate", "arguments": {"expression": expression}})
 
         client = {"name": "raw", "version": "1"}
         asked(1, "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client})
-        answer = asked(2, "tools/call", {"name": "read_document", "arguments": {"path_or_url": "\ud800.txt"}})
-        assert answer["result"]["isError"]
-        assert "tools" in asked(3, "tools/list", {})["result"]
+        assert calculated(2, "\ud800")["isError"]
+        assert asked(3, "tools/call", {"name": "calculate", "arguments": {"\ud800": "1"}})["isError"]
+        assert calculated(4, "3 km / 20 min to m/s")["structuredContent"]["exact"] == "5/2"
+        assert "digits" in calculated(5, "9**9**9")["content"][0]["text"]
         process.stdin.close()
-
-
-@pytest.mark.parametrize("name", USABLE)
-def test_nothing_heavy_is_loaded_to_start(tmp_path: Path, name: str) -> None:
-    done = run_python(AT_THE_END + MAIN, "tool", name, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    imported = set(done.stderr.partition("IMPORTED ")[2].split())
-    assert "memento_toolhub.servers.bundled" in imported
-    assert imported & HEAVY == set()
 
 
 def test_a_missing_extra_is_one_line_on_stderr_before_the_protocol_starts(tmp_path: Path) -> None:
@@ -154,10 +151,13 @@ def test_a_missing_extra_is_one_line_on_stderr_before_the_protocol_starts(tmp_pa
     assert "pip install 'memento-cbr[math]'" in line
 
 
-def test_a_wrong_flag_ends_the_start_with_stdout_untouched(tmp_path: Path) -> None:
-    done = memento("tool", "documents", "--root", str(tmp_path / "missing"))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "--root" in done.stderr
+def test_a_wrong_flag_ends_the_start_with_stdout_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["memento", "tool", "documents", "--root", str(tmp_path / "missing")])
+    with pytest.raises(SystemExit, match=r"^memento: .*--root"):
+        main()
+    assert capfd.readouterr().out == ""
 
 
 @pytest.fixture
@@ -167,11 +167,16 @@ def kept(tmp_path: Path) -> dict[str, str]:
     return {**homes, "MEMENTO_TOOLS": str(tmp_path / "tools.json")}
 
 
+def said_by(*arguments: str, env: dict[str, str]) -> str:
+    """What a command that has to succeed writes; it runs in this process."""
+    done = CliRunner().invoke(app, arguments, env=env, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def test_an_enabled_server_is_tried_and_relayed_by_memento(tmp_path: Path, kept: dict[str, str]) -> None:
-    assert memento("tools", "enable", "math", env=kept).returncode == 0
-    tried = memento("tools", "test", "math", env=kept)
-    assert tried.returncode == 0, tried.stdout + tried.stderr
-    assert "calculate" in tried.stdout
+    said_by("tools", "enable", "math", env=kept)
+    assert "calculate" in said_by("tools", "test", "math", env=kept)
     with serving(tmp_path / "bank.sqlite3", env=kept) as server:
         answer = server.call("math__calculate", expression="2**100")
     assert not answer.is_error, answer.text
@@ -182,11 +187,13 @@ def test_the_doctor_says_which_servers_are_on_and_is_well_without_the_others(
     tmp_path: Path, kept: dict[str, str]
 ) -> None:
     def said() -> dict[str, Any]:
-        done = memento("doctor", "--json", env={**kept, "MEMENTO_BANK": str(tmp_path / "bank.sqlite3")})
+        done = CliRunner().invoke(
+            app, ["doctor", "--json"], env={**kept, "MEMENTO_BANK": str(tmp_path / "bank.sqlite3")}
+        )
         return {check["check"]: check for check in json.loads(done.stdout)}
 
     before = said()
     assert {check["ok"] for name, check in before.items() if name.startswith("tool ")} == {True}
     assert before["tool math"]["found"].startswith("off")
-    memento("tools", "enable", "math", env=kept)
+    said_by("tools", "enable", "math", env=kept)
     assert said()["tool math"]["found"].startswith("on")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import http.server
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.types import TextContent
 
 from bundled.documents.reading import SAMPLES
+from bundled.shared_loop import portal, run
 from memento_toolhub.servers.documents.needs import needs
 from memento_toolhub.servers.documents.server import build
 from memento_toolhub.servers.kit.options import Options
@@ -27,12 +25,12 @@ from memento_toolhub.servers.kit.roots import Roots
 class Host:
     """A host with the server at hand, which keeps its worker between calls."""
 
-    def __init__(self, portal: BlockingPortal, client: Client) -> None:
-        self.portal, self.client = portal, client
+    def __init__(self, client: Client) -> None:
+        self.client = client
 
     def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The structured result."""
-        found = self.portal.call(self.client.call_tool, tool, arguments)
+        found = run(self.client.call_tool, tool, arguments)
         assert found.structured_content is not None, found.content
         return found.structured_content
 
@@ -42,29 +40,22 @@ class Host:
 
     def refusal(self, path_or_url: str) -> str:
         """The error of read_document."""
-        found = self.portal.call(self.client.call_tool, "read_document", {"path_or_url": path_or_url})
+        found = run(self.client.call_tool, "read_document", {"path_or_url": path_or_url})
         assert found.is_error
         assert isinstance(found.content[0], TextContent)
         return found.content[0].text
 
 
 @contextmanager
-def _host(portal: BlockingPortal, options: Options, era: str = "auto") -> Iterator[Host]:
-    with portal.wrap_async_context_manager(Client(build(options), mode=era)) as client:
-        yield Host(portal, client)
+def _host(options: Options, era: str = "auto") -> Iterator[Host]:
+    with portal().wrap_async_context_manager(Client(build(options), mode=era)) as client:
+        yield Host(client)
 
 
 @pytest.fixture(scope="module")
-def portal() -> Iterator[BlockingPortal]:
-    """One loop, and so one worker process, for all hosts."""
-    with start_blocking_portal() as portal:
-        yield portal
-
-
-@pytest.fixture(scope="module")
-def host(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Host]:
+def host(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Host]:
     options = Options(Roots.of([SAMPLES]), tmp_path_factory.mktemp("scratch"), allowed_hosts=(site,))
-    with _host(portal, options) as host:
+    with _host(options) as host:
         yield host
 
 
@@ -74,7 +65,7 @@ def test_a_document_is_read_by_a_relative_path_and_the_structured_result_is_whol
     assert paging == ("PowerPoint presentation", "slide", 4, "3")
     assert "| April | 1.1 |" in found["text"]
     assert (found["rest"], found["chars_left"], found["source"]) == ("", 0, "tides.pptx")
-    with _host(host.portal, Options(Roots.of([SAMPLES]), tmp_path), "legacy") as older:
+    with _host(Options(Roots.of([SAMPLES]), tmp_path), "legacy") as older:
         assert older.read("tides.pptx", pages="3") == found
 
 
@@ -131,13 +122,13 @@ def test_progress_is_told(host: Host) -> None:
     call = functools.partial(
         host.client.call_tool, "read_document", {"path_or_url": "report.md"}, progress_callback=hear
     )
-    host.portal.call(call)
+    run(call)
     assert [at for at, _ in told] == sorted(at for at, _ in told)
     assert "reading it" in [message for _, message in told]
 
 
 def test_the_tool_only_reads_and_says_that_it_reaches_out(host: Host) -> None:
-    tools = {tool.name: tool for tool in host.portal.call(host.client.list_tools).tools}
+    tools = {tool.name: tool for tool in run(host.client.list_tools).tools}
     hints = tools["read_document"].annotations
     assert hints is not None
     assert (hints.read_only_hint, hints.open_world_hint) == (True, True)
@@ -162,22 +153,9 @@ def test_a_document_is_read_from_the_web_where_its_host_is_allowed(host: Host, s
     assert "48,200 cubic metres" in host.read(f"http://{site}/report.pdf")["text"]
     assert "48,200 cubic metres" in host.read(f"http://{site}/harbour.zip!/report.docx")["text"]
     assert "404" in host.refusal(f"http://{site}/gone.pdf")
-    with _host(host.portal, Options(Roots(()), tmp_path)) as strict:
+    with _host(Options(Roots(()), tmp_path)) as strict:
         assert "allow" in strict.refusal(f"http://{site}/report.pdf")
 
 
 def test_what_it_needs_is_there() -> None:
     assert all(need.ok for need in needs({}))
-
-
-@pytest.mark.slow
-def test_a_host_reads_a_document_over_stdio() -> None:
-    async def go() -> None:
-        command = ["-m", "memento_server", "tool", "documents", "--root", str(SAMPLES)]
-        with anyio.fail_after(60):
-            async with Client(StdioServerParameters(command=sys.executable, args=command)) as client:
-                found = await client.call_tool("read_document", {"path_or_url": "harbour.zip!/report.docx"})
-                assert found.structured_content is not None
-                assert "48,200 cubic metres" in found.structured_content["text"]
-
-    anyio.run(go)

@@ -209,7 +209,7 @@ _TEXTS = st.text(_LETTERS, min_size=1, max_size=30).filter(lambda text: bool(tex
 _NUMBERS = st.integers(-(10**14), 10**14) | st.floats(-1e14, 1e14, allow_subnormal=False)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(_TEXTS, _NUMBERS), min_size=1, max_size=20))
 def test_texts_and_numbers_come_back_as_they_were_written(records: list[tuple[str, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

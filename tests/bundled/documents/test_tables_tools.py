@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
 import openpyxl
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 from bundled.documents.table_client import TableClient, tables_over
 from bundled.documents.table_reading import written
+from bundled.shared_loop import run
 
-Using = Callable[..., None]
+Use = Callable[[TableClient], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def using() -> Iterator[Using]:
-    """Uses the tools over a folder; all tests share a loop, and so the worker process."""
-    with start_blocking_portal() as portal:
+def using(folder: Path, use: Use, mode: str = "auto") -> None:
+    """Use the tools over a folder."""
 
-        async def run(folder: Path, use: Callable[[TableClient], Awaitable[None]], mode: str) -> None:
-            with anyio.fail_after(120):
-                async with tables_over(folder, mode) as tools:
-                    await use(tools)
+    async def go() -> None:
+        with anyio.fail_after(120):
+            async with tables_over(folder, mode) as tools:
+                await use(tools)
 
-        yield lambda folder, use, mode="auto": portal.call(run, folder, use, mode)
+    run(go)
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def boats(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_tables_are_listed_and_asked(using: Using, boats: Path, mode: str) -> None:
+def test_tables_are_listed_and_asked(boats: Path, mode: str) -> None:
     async def use(tools: TableClient) -> None:
         table = await tools.table("boats.csv")
         assert (table["name"], table["rows"], table["origin"]) == ("boats", 3, "boats.csv")
@@ -54,7 +52,7 @@ def test_tables_are_listed_and_asked(using: Using, boats: Path, mode: str) -> No
     using(boats, use, mode)
 
 
-def test_both_tools_are_read_only_and_stay_at_home(using: Using, boats: Path) -> None:
+def test_both_tools_are_read_only_and_stay_at_home(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         listed = {tool.name: tool for tool in (await tools.client.list_tools()).tools}
         for name in ("list_tables", "query_table"):
@@ -65,7 +63,7 @@ def test_both_tools_are_read_only_and_stay_at_home(using: Using, boats: Path) ->
     using(boats, use)
 
 
-def test_rows_beyond_the_limit_are_read_on_as_csv_and_none_is_lost(using: Using, boats: Path) -> None:
+def test_rows_beyond_the_limit_are_read_on_as_csv_and_none_is_lost(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         sql = "SELECT range AS n, 'a, \"b\"' AS said FROM range(5000)"
         answer = await tools.ask("query_table", path="boats.csv", sql=sql, max_rows=3)
@@ -81,7 +79,7 @@ def test_rows_beyond_the_limit_are_read_on_as_csv_and_none_is_lost(using: Using,
     using(boats, use)
 
 
-def test_values_are_such_as_json_can_hold(using: Using, boats: Path) -> None:
+def test_values_are_such_as_json_can_hold(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         sql = (
             "SELECT 'nan'::DOUBLE, 'inf'::DOUBLE, 1.10::DECIMAL(9,2), 123456789012345678.91::DECIMAL(20,2), "
@@ -98,7 +96,7 @@ def test_values_are_such_as_json_can_hold(using: Using, boats: Path) -> None:
     using(boats, use)
 
 
-def test_long_cells_and_answers_are_cut_and_say_so(using: Using, boats: Path) -> None:
+def test_long_cells_and_answers_are_cut_and_say_so(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         answer = await tools.ask("query_table", path="boats.csv", sql="SELECT repeat('x', 9000) FROM range(1000)")
         assert len(answer["rows"]) < 20
@@ -110,7 +108,7 @@ def test_long_cells_and_answers_are_cut_and_say_so(using: Using, boats: Path) ->
     using(boats, use)
 
 
-def test_an_error_in_the_sql_names_the_tables_and_columns_there_are(using: Using, boats: Path) -> None:
+def test_an_error_in_the_sql_names_the_tables_and_columns_there_are(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         for sql in (
             "SELECT ship FROM boats",
@@ -164,7 +162,7 @@ _BREAKING_OUT = [
 ]
 
 
-def test_only_one_select_gets_through_and_reaches_nothing_outside(using: Using, boats: Path) -> None:
+def test_only_one_select_gets_through_and_reaches_nothing_outside(boats: Path) -> None:
     async def use(tools: TableClient) -> None:
         for sql, said in _NO_SELECT.items():
             assert said in await tools.error("query_table", path="boats.csv", sql=sql), sql
@@ -180,7 +178,7 @@ def test_only_one_select_gets_through_and_reaches_nothing_outside(using: Using, 
     using(boats, use)
 
 
-def test_files_outside_of_the_roots_are_refused(using: Using, boats: Path) -> None:
+def test_files_outside_of_the_roots_are_refused(boats: Path) -> None:
     (boats / "link.csv").symlink_to(boats.parent / "secret.csv")
 
     async def use(tools: TableClient) -> None:
@@ -194,7 +192,7 @@ def test_files_outside_of_the_roots_are_refused(using: Using, boats: Path) -> No
 
 
 def test_queries_without_end_and_without_bounds_are_stopped_and_the_server_lives(
-    using: Using, boats: Path, monkeypatch: pytest.MonkeyPatch
+    boats: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from memento_toolhub.servers.documents import tables
     from memento_toolhub.servers.kit.apart import Bounds
@@ -209,16 +207,14 @@ def test_queries_without_end_and_without_bounds_are_stopped_and_the_server_lives
         assert "sql: more than the 2048 MB of memory" in said
         cross = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
         with monkeypatch.context() as patch:
-            patch.setattr(tables, "_BOUNDS", Bounds(seconds=2, memory_mb=6144))
-            assert "it took longer than 2 s" in await tools.error("query_table", path="boats.csv", sql=cross)
+            patch.setattr(tables, "_BOUNDS", Bounds(seconds=0.5, memory_mb=6144))
+            assert "it took longer than 0.5 s" in await tools.error("query_table", path="boats.csv", sql=cross)
         assert await tools.rows("boats.csv", "SELECT count(*) FROM boats") == [[3]]
 
     using(boats, use)
 
 
-def test_a_sheet_that_claims_seventeen_billion_cells_is_an_error_and_the_server_lives(
-    using: Using, boats: Path
-) -> None:
+def test_a_sheet_that_claims_seventeen_billion_cells_is_an_error_and_the_server_lives(boats: Path) -> None:
     made = openpyxl.Workbook()
     made.worksheets[0]["A1"] = made.worksheets[0]["XFD1048576"] = 1
     made.save(boats / "corners.xlsx")
@@ -230,7 +226,7 @@ def test_a_sheet_that_claims_seventeen_billion_cells_is_an_error_and_the_server_
     using(boats, use)
 
 
-def test_many_wide_tables_are_listed_in_less_detail(using: Using, boats: Path) -> None:
+def test_many_wide_tables_are_listed_in_less_detail(boats: Path) -> None:
     made = openpyxl.Workbook()
     for number in range(12):
         sheet = made.create_sheet(f"s{number}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
+
+from mcp.server.mcpserver.exceptions import ToolError
 
 
 class OddError(Exception):
@@ -26,11 +29,17 @@ def fail(how: str) -> None:
         "not unpicklable": OddError("a fault", "a page"),
         "no exception": Panic("a fault"),
         "exit": SystemExit("a fault"),
+        "told": ToolError("a fault"),
     }[how]
 
 
 def time_out() -> None:
     raise TimeoutError("the engine is slow")
+
+
+def imported(package: str) -> set[str]:
+    """What is imported of a package."""
+    return {name for name in sys.modules if name.partition(".")[0] == package}
 
 
 def wait(written: str) -> None:

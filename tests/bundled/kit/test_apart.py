@@ -16,7 +16,8 @@ import psutil
 import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 
-from bundled.kit.faults import fail, time_out
+from bundled.kit.faults import fail, imported, time_out
+from bundled.shared_loop import run
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
 
 
@@ -29,7 +30,7 @@ def apart(function: Callable[..., Any], *args: object, **bounds: Any) -> Any:
         finally:
             assert await run_apart(abs, -1) == 1
 
-    return anyio.run(go)
+    return run(go)
 
 
 def test_a_result_and_an_error_come_back_as_they_were() -> None:
@@ -42,13 +43,14 @@ def test_it_runs_in_another_process_which_is_used_again() -> None:
     async def go() -> tuple[int, int]:
         return await run_apart(os.getpid), await run_apart(os.getpid)
 
-    first, second = anyio.run(go)
+    first, second = run(go)
     assert first == second != os.getpid()
 
 
 def test_work_that_takes_too_long_is_stopped_and_said() -> None:
-    with pytest.raises(ToolError, match=r"longer than 0\.2 s"):
+    with pytest.raises(ToolError, match=r"longer than 0\.2 s") as raised:
         apart(time.sleep, 600, seconds=0.2)
+    assert isinstance(raised.value.__cause__, TimeoutError)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="address space is bounded on Linux only")
@@ -81,6 +83,15 @@ def test_an_error_that_cannot_come_back_is_told_in_words(how: str) -> None:
         apart(fail, how)
 
 
+def test_the_errors_of_the_sdk_come_from_the_process_without_the_rest_of_the_sdk() -> None:
+    async def go() -> set[str]:
+        with pytest.raises(ToolError, match=r"^a fault$"):
+            await run_apart(fail, "told")
+        return await run_apart(imported, "mcp")
+
+    assert anyio.run(go) == {"mcp", "mcp.server", "mcp.server.mcpserver", "mcp.server.mcpserver.exceptions"}
+
+
 def test_a_time_limit_of_the_work_itself_is_not_taken_for_ours() -> None:
     with pytest.raises(TimeoutError, match="the engine is slow"):
         apart(time_out)
@@ -102,10 +113,12 @@ def test_libraries_find_in_the_process_that_they_may_start_no_threads() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2])
 def test_nothing_is_left_of_work_cancelled_while_its_process_starts(seconds: float) -> None:
     async def go() -> list[psutil.Process]:
+        others = psutil.Process().children()
         with anyio.move_on_after(seconds):
             await run_apart(time.sleep, 600)
         again = await run_apart(os.getpid)
-        return [child for child in psutil.Process().children() if child.pid != again and "to_process" in cmdline(child)]
+        started = [child for child in psutil.Process().children() if child not in others and child.pid != again]
+        return [child for child in started if "to_process" in cmdline(child)]
 
     assert anyio.run(go) == []
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-import anyio
 from mcp import Client
 
 from memento_toolhub.servers.kit.options import Options
@@ -30,16 +28,6 @@ def exact(expression: str) -> str:
 def convert(quantity: str, to: str) -> Answer:
     answer: Answer = perform("convert_units", quantity, to, 15)
     return answer
-
-
-def in_an_event_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """A test that pytest can run, of one that awaits."""
-
-    @wraps(test)
-    def run(**arguments: Any) -> None:
-        anyio.run(partial(test, **arguments))
-
-    return run
 
 
 @asynccontextmanager

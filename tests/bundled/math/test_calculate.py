@@ -18,6 +18,7 @@ from bundled.math.asking import calculate, exact
     ("expression", "value"),
     [
         ("0.1 + 0.2", "3/10"),
+        ("0x1F + 0b101 + 0o17", "51"),
         ("2^10 - 1", "1023"),
         ("2**3**2", "512"),
         ("-2^2", "-4"),

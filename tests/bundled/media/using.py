@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client
 from mcp.types import CallToolResult
 
+from bundled.shared_loop import run
 from memento_planner.models.openai import OpenAIModel
 from memento_server.eyes import ModelEyes
 from memento_toolhub.servers.kit.options import Options
@@ -47,16 +45,7 @@ def call(
             async with Client(server, mode=mode) as client:  # type: ignore[arg-type]
                 return await client.call_tool(tool, arguments, progress_callback=heard)
 
-    return _portal().call(go)
-
-
-@cache
-def _portal() -> BlockingPortal:
-    """One event loop for all calls: it keeps the processes that decode, which take a second to start."""
-    opened = start_blocking_portal()
-    portal = opened.__enter__()
-    atexit.register(opened.__exit__, None, None, None)
-    return portal
+    return run(go)
 
 
 def told(result: CallToolResult) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp.server.mcpserver.exceptions import ToolError
 
+from bundled.shared_loop import run
 from bundled.web.browsing import options
 from bundled.web.site import Answer, Site, page, redirect, robots, silent, site
 from memento_toolhub.servers.kit.rest import Rests
@@ -23,18 +23,10 @@ def of(topic: str, *links: str) -> Answer:
     return page(topic.title(), SAYS.format(topic) * 3, links={link: f"on {link}" for link in links})
 
 
-@pytest.fixture(scope="module")
-def portal() -> Iterator[BlockingPortal]:
-    """One event loop for all, so that the process that reads pages is started once."""
-    with start_blocking_portal() as running:
-        yield running
-
-
 class Walker:
     """Crawls a site."""
 
-    def __init__(self, portal: BlockingPortal, scratch: Path, here: Site) -> None:
-        self.portal = portal
+    def __init__(self, scratch: Path, here: Site) -> None:
         self.scratch = scratch
         self.here = here
         self.told: list[tuple[float, float, str]] = []
@@ -42,15 +34,15 @@ class Walker:
     def __call__(self, rests: Rests | None = None, max_chars: int = 20_000, also: str = "", **more: Any) -> Crawl:
         plan = Plan(**{"url": self.here.url("/"), "depth": 1, "limit": 10, **more})
         polite = PoliteFetcher.of(options(self.scratch, self.here.host, *filter(None, [also])))
-        return self.portal.call(crawl, plan, polite, rests or Rests(), max_chars, self.tell)
+        return run(crawl, plan, polite, rests or Rests(), max_chars, self.tell)
 
     async def tell(self, done: float, most: float, at: str) -> None:
         self.told.append((done, most, at))
 
 
 @pytest.fixture
-def walk(portal: BlockingPortal, tmp_path: Path, here: Site) -> Walker:
-    return Walker(portal, tmp_path, here)
+def walk(tmp_path: Path, here: Site) -> Walker:
+    return Walker(tmp_path, here)
 
 
 @pytest.fixture

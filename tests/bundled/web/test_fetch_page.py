@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, settings
 from hypothesis.strategies import binary, lists, sampled_from
 from mcp.server.mcpserver.exceptions import ToolError
 
+from bundled.shared_loop import run
 from bundled.web.site import Answer, Site, page, site, zipped
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, Rests
@@ -25,28 +25,25 @@ TABLE = "<table><tr><th>Kind</th><th>Litres</th></tr><tr><td>hand pump</td><td>3
 
 @dataclass(frozen=True)
 class Reader:
-    """A site, and one event loop for all tests, so that one process reads all pages."""
+    """A site, and what is read of it."""
 
     up: Site
-    portal: BlockingPortal
 
     def shown(
         self, answer: Answer, query: str = "", rests: Rests | None = None, max_chars: int = DEFAULT_CHARS
     ) -> Page:
         """What a model gets of an answer."""
-        return self.portal.call(
-            partial(page_of, self.fetched(answer), query, rests=rests or Rests(), max_chars=max_chars)
-        )
+        return run(partial(page_of, self.fetched(answer), query, rests=rests or Rests(), max_chars=max_chars))
 
     def fetched(self, answer: Answer) -> Fetched:
         self.up.routes["/page"] = answer
-        return self.portal.call(Fetcher((self.up.host,)).get, self.up.url("/page"))
+        return run(Fetcher((self.up.host,)).get, self.up.url("/page"))
 
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with site() as up, start_blocking_portal() as portal:
-        yield Reader(up, portal)
+    with site() as up:
+        yield Reader(up)
 
 
 def test_an_article_comes_as_markdown_with_what_the_page_says_of_itself(reader: Reader) -> None:
@@ -174,7 +171,7 @@ def test_links_are_whole_addresses_each_once_and_of_the_web(reader: Reader) -> N
         "<base href='/base/'><a href='a#1'>A</a><a href='a#2'>again</a><a href='//other.example/x'>X</a><a>none</a>"
         "<a href='mailto:a@b.c'>m</a><a href='javascript:x()'>j</a><a href='http://['>broken</a><a href='?q=1'>q</a>"
     )
-    assert reader.portal.call(links_of, reader.fetched(Answer(body))) == (
+    assert run(links_of, reader.fetched(Answer(body))) == (
         reader.up.url("/base/a"),
         "http://other.example/x",
         reader.up.url("/base/?q=1"),

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from bundled.parts import needs
+from bundled.shared_loop import in_the_loop
 from bundled.web.browsing import BROWSERS, SANDBOX, options
 from bundled.web.site import Answer, Site, page, site
 from bundled.web.test_search import answers, found
@@ -30,16 +28,6 @@ MADE = """<!doctype html><html><head><title>Made</title></head><body><div id="ap
 fetch('/data.json').then((r) => r.json()).then((d) => {
   document.getElementById('app').innerHTML = '<article><h1>Made</h1><p>' + d.said.repeat(4) + '</p></article>';
 });</script></body></html>"""
-
-
-def in_an_event_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """A test that pytest can run, of one that awaits."""
-
-    @wraps(test)
-    def run(**arguments: Any) -> None:
-        anyio.run(partial(test, **arguments))
-
-    return run
 
 
 @asynccontextmanager
@@ -77,7 +65,7 @@ def fill(here: Site) -> None:
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
-@in_an_event_loop
+@in_the_loop
 async def test_every_tool_answers_in_both_eras(tmp_path: Path, era: str) -> None:
     with site() as here:
         fill(here)
@@ -94,7 +82,7 @@ async def test_every_tool_answers_in_both_eras(tmp_path: Path, era: str) -> None
             assert "is sent up the hill" in crawled["text"] + rest["text"]
 
 
-@in_an_event_loop
+@in_the_loop
 async def test_mistakes_are_named_with_what_to_do(tmp_path: Path) -> None:
     with site() as here:
         async with client_of(here, tmp_path) as client:
@@ -108,7 +96,7 @@ async def test_mistakes_are_named_with_what_to_do(tmp_path: Path) -> None:
         assert (await refusal(client, "search_web", query="x")).startswith("MEMENTO_SEARXNG_URL: the SearXNG at")
 
 
-@in_an_event_loop
+@in_the_loop
 async def test_the_tools_say_that_they_change_nothing_and_reach_out(tmp_path: Path) -> None:
     with site() as here:
         async with client_of(here, tmp_path) as client:
@@ -123,7 +111,7 @@ async def test_the_tools_say_that_they_change_nothing_and_reach_out(tmp_path: Pa
 
 
 @needs(*BROWSERS)
-@in_an_event_loop
+@in_the_loop
 async def test_little_text_after_rendering_is_not_blamed_on_scripts_that_did_not_run(tmp_path: Path) -> None:
     html = "<html><body><p id=at></p><script>document.getElementById('at').textContent = 'Open'</script></body></html>"
     with site({"/short": Answer(html)}) as here:
@@ -133,21 +121,7 @@ async def test_little_text_after_rendering_is_not_blamed_on_scripts_that_did_not
     assert found["notes"] == ["there is little text on the page even after its scripts ran"]
 
 
-@needs(*BROWSERS)
-@in_an_event_loop
-async def test_a_page_made_by_scripts_is_rendered(tmp_path: Path) -> None:
-    with site() as here:
-        fill(here)
-        async with client_of(here, tmp_path) as client:
-            plain = await ask(client, "fetch_page", url=here.url("/made"), render="never")
-            assert (plain["rendered"], plain["needs_javascript"]) == (False, True)
-            assert "317 litres" not in plain["text"]
-            rendered = await ask(client, "fetch_page", url=here.url("/made"))
-    assert (rendered["rendered"], rendered["title"], rendered["notes"]) == (True, "Made", [])
-    assert "317 litres" in rendered["text"]
-
-
-@in_an_event_loop
+@in_the_loop
 async def test_without_a_browser_a_page_made_by_scripts_says_what_to_do(tmp_path: Path) -> None:
     with site() as here:
         fill(here)
@@ -157,7 +131,7 @@ async def test_without_a_browser_a_page_made_by_scripts_says_what_to_do(tmp_path
             assert "MEMENTO_BROWSER" in await refusal(client, "fetch_page", url=here.url("/made"), render="always")
 
 
-@in_an_event_loop
+@in_the_loop
 async def test_a_crawl_tells_how_far_it_is(tmp_path: Path) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 
@@ -172,7 +146,7 @@ async def test_a_crawl_tells_how_far_it_is(tmp_path: Path) -> None:
 
 
 @needs(*BROWSERS)
-@in_an_event_loop
+@in_the_loop
 async def test_as_a_process_of_its_own_it_reads_what_scripts_made(tmp_path: Path) -> None:
     with site() as here:
         fill(here)
@@ -181,23 +155,12 @@ async def test_as_a_process_of_its_own_it_reads_what_scripts_made(tmp_path: Path
         parameters = StdioServerParameters(command=sys.executable, args=arguments, env=env)
         async with Client(stdio_client(parameters)) as client:
             assert (await ask(client, "search_web", query="pumps"))["backend"] == "searxng"
+            plain = await ask(client, "fetch_page", url=here.url("/made"), render="never")
+            assert (plain["rendered"], plain["needs_javascript"]) == (False, True)
+            assert "317 litres" not in plain["text"]
             rendered = await ask(client, "fetch_page", url=here.url("/made"))
-    assert rendered["rendered"]
+    assert (rendered["rendered"], rendered["title"], rendered["notes"]) == (True, "Made", [])
     assert "317 litres" in rendered["text"]
-
-
-def test_making_the_server_loads_nothing_heavy() -> None:
-    script = """
-import sys
-from pathlib import Path
-from memento_toolhub.servers.kit.options import Options
-from memento_toolhub.servers.kit.roots import Roots
-from memento_toolhub.servers.web.server import build
-build(Options(Roots(()), Path("/nonexistent")))
-print(*sorted({"trafilatura", "lxml", "playwright", "ddgs", "primp", "protego"} & set(sys.modules)))
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout) == (0, "\n"), ran.stderr
 
 
 def test_what_it_needs_is_told() -> None:

@@ -26,7 +26,7 @@ async def run_apart(function: Callable[..., T], *args: object, bounds: Bounds = 
 
     Raises:
         ToolError: if a bound is passed, the process breaks, or the function raises what no other process can know; and
-            any other Exception that the function raises.
+            any other Exception that the function raises. The cause is a TimeoutError where it took too long.
     """
     request = pickle.dumps((function, args), pickle.HIGHEST_PROTOCOL)
     try:
@@ -48,4 +48,6 @@ async def run_apart(function: Callable[..., T], *args: object, bounds: Bounds = 
             f"the process that worked on it broke; it may need more than the {bounds.memory_mb} MB of memory it may "
             "have, or the data is damaged or made to do harm"
         ) from error
-    raise ToolError(f"it took longer than {bounds.seconds:g} s and was stopped; ask for less at a time")
+    raise ToolError(
+        f"it took longer than {bounds.seconds:g} s and was stopped; ask for less at a time"
+    ) from TimeoutError()
