@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_memory.errors import MementoError
 from memento_planner.models.chat import ChatModel, Image, Message, Request, Role, Stop
 from memento_planner.models.errors import ModelError
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.seams import Picture
 
 VARIABLE = "MEMENTO_VISION_MODEL"
@@ -34,18 +33,18 @@ class ModelEyes:
         """The model's answer.
 
         Raises:
-            ToolError: if the model fails, sees no pictures or declines.
+            CallError: if the model fails, sees no pictures or declines.
         """
         if not self._model.supports.images:
-            raise ToolError(f"{self.name} sees no pictures; set {VARIABLE} to a model of anthropic: or openai:")
+            raise CallError(f"{self.name} sees no pictures; set {VARIABLE} to a model of anthropic: or openai:")
         shown = tuple(Image(picture.media_type, picture.data) for picture in images)
         request = Request(_SYSTEM, (Message(Role.USER, question, images=shown),), max_tokens=_MAX_TOKENS)
         try:
             reply = await self._model.complete(request)
         except ModelError as error:
-            raise ToolError(f"the vision model failed: {error}") from error
+            raise CallError(f"the vision model failed: {error}") from error
         if reply.stop is Stop.REFUSAL:
-            raise ToolError(f"{self.name} declined to answer: {reply.text.strip()[:500] or 'it gave no reason'}")
+            raise CallError(f"{self.name} declined to answer: {reply.text.strip()[:500] or 'it gave no reason'}")
         return reply.text.strip() + ("\n(cut off: the answer was too long)" if reply.stop is Stop.LENGTH else "")
 
 

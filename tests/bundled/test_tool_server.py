@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import anyio
 import pytest
 from mcp import Client
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.tool_server import ToolServer
 
 
@@ -35,7 +35,7 @@ def server() -> ToolServer:
         one by one.
         """
         if name == "lead":
-            raise ToolError("name: lead is too heavy; take another")
+            raise CallError("name: lead is too heavy; take another")
         if name == "gold":
             raise RuntimeError("no gold")
         return Whole(parts=[Part(name=name)] * n)

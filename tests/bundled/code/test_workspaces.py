@@ -10,11 +10,11 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.code.sandboxed import Caller, needs_sandbox, with_server
 from memento_toolhub.servers.code import tree
 from memento_toolhub.servers.code.workspaces import KEPT_DAYS, Workspaces
+from memento_toolhub.servers.kit.call_error import CallError
 
 
 @needs_sandbox
@@ -72,7 +72,7 @@ def test_no_path_leads_out_of_the_workspace(parts: list[str]) -> None:
         workspace.mkdir()
         try:
             tree.write(workspace, "/".join(parts), b"x")
-        except ToolError:
+        except CallError:
             pass
         else:
             assert [file for file in workspace.rglob("*") if file.is_file()]
@@ -108,7 +108,7 @@ def test_a_folder_that_turns_into_a_link_all_the_time_is_never_followed(tmp_path
             try:
                 seen.add(tree.read(workspace, "data/x", 10)[0])
                 tree.write(workspace, "data/y", b"y")
-            except ToolError:
+            except CallError:
                 seen.add(b"refused")
             seen.update(os.fsencode(entry.name) for entry in tree.entries(workspace))
     finally:

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.documents.document import Document
 from memento_toolhub.servers.documents.reader import read_file
+from memento_toolhub.servers.kit.call_error import CallError
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -22,7 +22,7 @@ def read(path: Path | str, *inner: str, pages: str = "", query: str = "") -> Doc
 
 def refusal(path: Path | str, *inner: str, pages: str = "") -> str:
     """What is said where a file cannot be read."""
-    with pytest.raises(ToolError) as found:
+    with pytest.raises(CallError) as found:
         read(path, *inner, pages=pages)
     assert str(found.value).startswith(("path_or_url: ", "pages: "))
     return str(found.value)
@@ -37,5 +37,5 @@ def result_or_refusal(path: Path) -> str:
     """The format a file was read as, or why it was not; anything else is an error."""
     try:
         return read(path).format
-    except ToolError as error:
+    except CallError as error:
         return str(error)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mcp import Client
-from mcp.server import MCPServer
 
 from memento_toolhub.servers.documents.tables import offer_tables
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import Rests, offer_read_more
 from memento_toolhub.servers.kit.roots import Roots
+from memento_toolhub.servers.kit.tool_server import ToolServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TableClient:
 @asynccontextmanager
 async def tables_over(folder: Path, mode: str = "auto") -> AsyncIterator[TableClient]:
     """The tools over one folder."""
-    server: MCPServer = MCPServer("tables", log_level="ERROR")
+    server = ToolServer("tables")
     rests = Rests()
     offer_tables(server, Options(Roots.of([folder]), folder), rests)
     offer_read_more(server, rests)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.documents.reading import SAMPLES
 from bundled.shared_loop import run
 from memento_toolhub.servers.documents.document import Document
 from memento_toolhub.servers.documents.reader import read_file
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 
 NAMES = sorted(path.name for path in SAMPLES.iterdir() if path.is_file() and path.suffix != ".py")
 BOUNDS = Bounds(seconds=120.0)
@@ -33,7 +33,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
 def _outcome(call: tuple[object, ...]) -> Document | str:
     try:
         return run(partial(run_apart, read_file, *call, bounds=BOUNDS))  # type: ignore[arg-type]
-    except ToolError as error:
+    except CallError as error:
         return str(error)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.documents.reading import SAMPLES, refusal
 from bundled.documents.table_reading import places, work
 from memento_toolhub.servers.documents.places import Place, split
 from memento_toolhub.servers.documents.reader import read_file
+from memento_toolhub.servers.kit.call_error import CallError
 
 
 @pytest.fixture
@@ -75,13 +75,13 @@ def test_tables_in_and_beside_an_archive_are_joined(pack: Path) -> None:
 def test_an_archive_itself_and_what_it_has_not_are_refused_with_the_way(
     pack: Path, inner: tuple[str, ...], said: str
 ) -> None:
-    with pytest.raises(ToolError, match=f"^path: .*{said}"):
+    with pytest.raises(CallError, match=f"^path: .*{said}"):
         work([Place(pack, inner)])
 
 
 @pytest.mark.parametrize("sample", ["report.docx", "report.pdf", "tides.pptx"])
 def test_documents_without_rows_are_handed_to_the_document_tool(sample: str) -> None:
-    with pytest.raises(ToolError, match="call read_document"):
+    with pytest.raises(CallError, match="call read_document"):
         work(places(SAMPLES / sample))
 
 
@@ -110,9 +110,9 @@ def test_a_folder_swapped_for_a_link_after_the_check_leads_nowhere(tmp_path: Pat
     checked = (inside / "f.csv").resolve()
     shutil.rmtree(inside)
     inside.symlink_to(outside)
-    with pytest.raises(ToolError, match="became another file"):
+    with pytest.raises(CallError, match="became another file"):
         read_file(str(checked), "f.csv", (), "", "")
-    with pytest.raises(ToolError, match="became another file"):
+    with pytest.raises(CallError, match="became another file"):
         work([Place(checked)])
 
 

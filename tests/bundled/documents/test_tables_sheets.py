@@ -12,13 +12,13 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.documents.reading import read, refusal
 from bundled.documents.table_reading import described, only, rows
 from memento_toolhub.servers.documents import table_sheets, table_work
 from memento_toolhub.servers.documents.places import Place
 from memento_toolhub.servers.documents.table_layout import Reading
+from memento_toolhub.servers.kit.call_error import CallError
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -166,14 +166,14 @@ def test_the_same_sheet_name_in_two_files_is_told_apart_by_the_file(tmp_path: Pa
 
 
 def test_an_encrypted_workbook_is_refused_with_its_reason() -> None:
-    with pytest.raises(ToolError, match=r"path: locked\.xlsx is an encrypted Office file"):
+    with pytest.raises(CallError, match=r"path: locked\.xlsx is an encrypted Office file"):
         only(SAMPLES / "locked.xlsx")
 
 
 def test_a_word_document_is_no_workbook(tmp_path: Path) -> None:
     renamed = tmp_path / "table.xlsx"
     renamed.write_bytes((SAMPLES / "report.docx").read_bytes())
-    with pytest.raises(ToolError, match=r"path: table\.xlsx is no table but Word document"):
+    with pytest.raises(CallError, match=r"path: table\.xlsx is no table but Word document"):
         only(renamed)
 
 
@@ -182,7 +182,7 @@ def test_a_workbook_that_unpacks_to_a_bomb_is_not_opened(tmp_path: Path) -> None
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/sharedStrings.xml", "w") as part:
         for _ in range(60):
             part.write(bytes(1 << 20))
-    with pytest.raises(ToolError, match="ZIP bomb"):
+    with pytest.raises(CallError, match="ZIP bomb"):
         only(path)
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_sheet_is_refused(tmp_path: Path) -> None:
         for name in old.namelist():
             data = old.read(name)
             new.writestr(name, data[: len(data) // 2] if name.endswith("sheet1.xml") else data)
-    with pytest.raises(ToolError, match=r"path: sheet 1 of cut\.xlsx is damaged"):
+    with pytest.raises(CallError, match=r"path: sheet 1 of cut\.xlsx is damaged"):
         only(tmp_path / "cut.xlsx")
     assert "sheet 1 of cut.xlsx is damaged" in refusal(tmp_path / "cut.xlsx")
 
@@ -200,7 +200,7 @@ def test_a_damaged_sheet_is_refused(tmp_path: Path) -> None:
 def test_a_sheet_with_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_sheets, "MOST_CELLS", 5)
     path = book(tmp_path / "large.xlsx", ("a", "b"), (1, 2), (3, 4))
-    with pytest.raises(ToolError, match="spans 3 rows and 2 columns; 5 cells are the most"):
+    with pytest.raises(CallError, match="spans 3 rows and 2 columns; 5 cells are the most"):
         only(path)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.documents.table_reading import only, rows, written
 from memento_toolhub.servers.documents.table_layout import Reading
+from memento_toolhub.servers.kit.call_error import CallError
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
@@ -86,7 +86,7 @@ def test_the_row_of_names_can_be_given(tmp_path: Path) -> None:
     path = written(tmp_path, "x,y\nname,age\nAnn,3\n")
     assert [name for name, _ in only(path, reading=Reading(2)).columns] == ["name", "age"]
     assert only(path, reading=Reading(0)).rows == 3
-    with pytest.raises(ToolError, match="header_row: a table has only 3 rows"):
+    with pytest.raises(CallError, match="header_row: a table has only 3 rows"):
         only(path, reading=Reading(9))
 
 
@@ -122,7 +122,7 @@ def test_american_dates_are_told_apart_where_the_file_tells(tmp_path: Path) -> N
 
 def test_a_quote_that_never_ends_is_an_error_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, 'a,b\n1,"' + "x" * 10_000_001)
-    with pytest.raises(ToolError, match=r"path: line 2 of table\.csv cannot be read .* a quote may be missing"):
+    with pytest.raises(CallError, match=r"path: line 2 of table\.csv cannot be read .* a quote may be missing"):
         only(path)
 
 
@@ -158,7 +158,7 @@ def test_parquet_is_a_table(tmp_path: Path) -> None:
 def test_what_holds_no_table_is_refused_by_its_content(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ToolError, match=said):
+    with pytest.raises(CallError, match=said):
         only(path)
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 
 class OddError(Exception):
@@ -29,7 +29,7 @@ def fail(how: str) -> None:
         "not unpicklable": OddError("a fault", "a page"),
         "no exception": Panic("a fault"),
         "exit": SystemExit("a fault"),
-        "told": ToolError("a fault"),
+        "told": CallError("a fault"),
     }[how]
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
-from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import Rests, offer_read_more
+from memento_toolhub.servers.kit.tool_server import ToolServer
 
 
 @given(st.text(min_size=1, max_size=5000), st.integers(500, 900))
@@ -41,14 +41,14 @@ def test_what_was_kept_longest_gives_way_and_its_handle_is_told_from_a_good_one(
     rests = Rests(most_chars=3000)
     first, second = rests.cut("a" * 2500, 500).rest, rests.cut("b" * 2500, 500).rest
     assert rests.more(second, 500).text == "b" * 500
-    with pytest.raises(ToolError, match="call the tool again"):
+    with pytest.raises(CallError, match="call the tool again"):
         rests.more(first, 500)
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 def test_a_host_reads_on_by_the_tool(era: str) -> None:
     async def go() -> None:
-        server, rests = MCPServer("long"), Rests()
+        server, rests = ToolServer("long"), Rests()
         offer_read_more(server, rests)
         handle = rests.cut("x" * 700, 500).rest
         async with Client(server, mode=era) as client:

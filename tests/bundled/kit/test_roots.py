@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.roots import Roots, opened
 
 
@@ -25,7 +25,7 @@ def inside(tmp_path: Path) -> Path:
 
 
 def refused(roots: Roots, written: str) -> str:
-    with pytest.raises(ToolError) as caught:
+    with pytest.raises(CallError) as caught:
         roots.file(written)
     return str(caught.value)
 
@@ -93,7 +93,7 @@ def test_a_folder_that_becomes_a_link_after_the_check_leads_nowhere(inside: Path
     (inside.parent / "other").mkdir()
     (inside.parent / "other" / "note.txt").write_text("outside")
     (inside / "deep").symlink_to(inside.parent / "other")
-    with pytest.raises(ToolError, match="became another file"):
+    with pytest.raises(CallError, match="became another file"):
         opened(checked)
 
 
@@ -108,6 +108,6 @@ def test_whatever_is_written_the_result_is_inside_or_an_error(written: str) -> N
     roots = Roots.of([Path(__file__).parent])
     try:
         found = roots.file(written)
-    except ToolError:
+    except CallError:
         return
     assert found.is_relative_to(roots.folders[0])

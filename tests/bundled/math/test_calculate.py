@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.math.asking import calculate, exact
+from memento_toolhub.servers.kit.call_error import CallError
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_quantities_keep_their_units(expression: str, value: str, unit: str) -> 
     ],
 )
 def test_a_mistake_is_named(expression: str, part: str) -> None:
-    with pytest.raises(ToolError) as error:
+    with pytest.raises(CallError) as error:
         calculate(expression)
     assert part in str(error.value)
     assert str(error.value).startswith("expression: ")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.results import Answer, Integrated, Solved
 from memento_toolhub.servers.math.work import perform
 
@@ -111,7 +111,7 @@ def test_an_integral_that_does_not_converge_has_no_value(expression: str, lower:
     ],
 )
 def test_an_integral_asked_for_wrongly_says_how(arguments: tuple[str, ...], part: str) -> None:
-    with pytest.raises(ToolError, match=part):
+    with pytest.raises(CallError, match=part):
         perform("integrate", *arguments, 15)
 
 
@@ -191,12 +191,12 @@ def test_of_a_periodic_inequality_one_period_is_given_and_said_to_be_one() -> No
     assert found.solution_set == "(pi/6, 5*pi/6)"
     assert not found.complete
     assert "multiple of 2*pi" in found.notes[-1]
-    with pytest.raises(ToolError, match="alone"):
+    with pytest.raises(CallError, match="alone"):
         solve("sin(x) > 1/2", "x > 10")
 
 
 def test_a_pole_is_not_integrated_over() -> None:
-    with pytest.raises(ToolError, match="reliable"):
+    with pytest.raises(CallError, match="reliable"):
         perform("quadrature", "tan(x)", "x", "0", "pi", 15)
 
 

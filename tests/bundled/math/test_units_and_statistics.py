@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.math.asking import convert
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.results import Described
 from memento_toolhub.servers.math.work import perform
 
@@ -64,7 +64,7 @@ def test_a_conversion_is_exact(quantity: str, to: str, value: str) -> None:
     ],
 )
 def test_what_cannot_be_converted_is_said(quantity: str, to: str, part: str) -> None:
-    with pytest.raises(ToolError) as error:
+    with pytest.raises(CallError) as error:
         convert(quantity, to)
     assert part in str(error.value)
 

@@ -7,10 +7,10 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.media.made import tone
 from bundled.media.speech_endpoint import Answer, Asked, Hears, endpoint, verbose
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media import ears as module
 from memento_toolhub.servers.media.ears import ears_of
 from memento_toolhub.servers.media.seams import Transcript
@@ -78,7 +78,7 @@ def test_a_passing_failure_is_tried_again() -> None:
     ],
 )
 def test_a_refusal_says_what_to_do_and_never_the_key(answer: Answer, why: str) -> None:
-    with pytest.raises(ToolError, match=why) as raised:
+    with pytest.raises(CallError, match=why) as raised:
         hear(lambda asked: answer, KEY)
     assert KEY not in str(raised.value)
 
@@ -93,5 +93,5 @@ def test_nobody_there_is_said_with_the_address(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_ATTEMPTS", 1)
     ears = ears_of("openai:w@http://127.0.0.1:9/v1", {})
     assert ears is not None
-    with pytest.raises(ToolError, match=r"127\.0\.0\.1:9 cannot be reached"):
+    with pytest.raises(CallError, match=r"127\.0\.0\.1:9 cannot be reached"):
         anyio.run(ears.hear, SECOND, "")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.media import tiny_whisper
 from bundled.media.made import save_media, save_wav, tone, voice
 from bundled.media.using import call, refusal, told
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.whisper import WhisperEars
 
 
@@ -54,10 +54,10 @@ def test_a_size_that_is_not_here_is_not_fetched_but_said_how_to_get(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ToolError, match=r"download_model.*small"):
+    with pytest.raises(CallError, match=r"download_model.*small"):
         WhisperEars("small").folder()
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ToolError, match="one of tiny"):
+    with pytest.raises(CallError, match="one of tiny"):
         WhisperEars("enormous").folder()
 
 
@@ -73,5 +73,5 @@ def test_a_folder_without_a_tokenizer_is_refused_for_it_would_be_fetched(tmp_pat
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"memento-cbr\[media\]"):
+    with pytest.raises(CallError, match=r"memento-cbr\[media\]"):
         WhisperEars("tiny").folder()

@@ -8,8 +8,8 @@ import anyio
 import pytest
 from hypothesis import example, given
 from hypothesis.strategies import sampled_from, text
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.guard import Guard, Resolve
 
 
@@ -65,7 +65,7 @@ def test_an_address_gets_its_normal_form(written: str, normal: str) -> None:
     ],
 )
 def test_what_is_no_web_address_is_refused(written: str, why: str) -> None:
-    with pytest.raises(ToolError, match=why) as refused:
+    with pytest.raises(CallError, match=why) as refused:
         Guard().url(written)
     assert "secret" not in str(refused.value)
 
@@ -82,13 +82,13 @@ def test_what_is_no_web_address_is_refused(written: str, why: str) -> None:
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_an_address_that_is_not_public_is_refused_however_it_is_written(host: str, scheme: str) -> None:
-    with pytest.raises(ToolError, match=r"^url: "):
+    with pytest.raises(CallError, match=r"^url: "):
         Guard().url(f"{scheme}://{host}/")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:10.0.0.1", "0x7f.1", "169.254.169.254"])
 def test_an_address_is_refused_at_the_connection_too(host: str) -> None:
-    with pytest.raises(ToolError):
+    with pytest.raises(CallError):
         resolved(host, ["1.1.1.1"])
 
 
@@ -106,7 +106,7 @@ def test_an_address_is_refused_at_the_connection_too(host: str) -> None:
     ],
 )
 def test_a_name_is_refused_where_any_of_its_addresses_is(answers: list[str]) -> None:
-    with pytest.raises(ToolError, match=r"example\.com resolves to"):
+    with pytest.raises(CallError, match=r"example\.com resolves to"):
         resolved("example.com", answers)
 
 
@@ -115,14 +115,14 @@ def test_a_public_name_gives_all_of_its_addresses() -> None:
 
 
 def test_a_name_without_an_address_is_an_error_that_says_so() -> None:
-    with pytest.raises(ToolError, match=r"no address is known for the host nowhere\.invalid"):
+    with pytest.raises(CallError, match=r"no address is known for the host nowhere\.invalid"):
         anyio.run(Guard().addresses, "nowhere.invalid", 80)
-    with pytest.raises(ToolError, match="no address is known"):
+    with pytest.raises(CallError, match="no address is known"):
         resolved("example.com", [])
 
 
 def test_the_systems_own_name_for_this_machine_is_refused() -> None:
-    with pytest.raises(ToolError, match="--allow-host localhost"):
+    with pytest.raises(CallError, match="--allow-host localhost"):
         anyio.run(Guard().addresses, "localhost", 80)
 
 
@@ -157,21 +157,21 @@ def test_what_is_allowed_by_name_may_be_fetched(allowed: str, url: str) -> None:
     ],
 )
 def test_an_allowance_covers_what_it_names_and_no_more(allowed: str, url: str) -> None:
-    with pytest.raises(ToolError):
+    with pytest.raises(CallError):
         Guard([allowed]).url(url)
 
 
 def test_an_allowed_name_may_be_private_but_not_lead_to_the_metadata_of_a_cloud() -> None:
     assert resolved("intranet.example", ["10.0.0.5"], allowed=("intranet.example",)) == ("10.0.0.5",)
-    with pytest.raises(ToolError, match="never fetched"):
+    with pytest.raises(CallError, match="never fetched"):
         resolved("intranet.example", ["169.254.169.254"], allowed=("intranet.example",))
-    with pytest.raises(ToolError, match=r"--allow-host other\.intranet\.example"):
+    with pytest.raises(CallError, match=r"--allow-host other\.intranet\.example"):
         resolved("other.intranet.example", ["10.0.0.5"], allowed=("intranet.example",))
 
 
 @pytest.mark.parametrize("port", [0, 1, 21, 22, 25, 110, 2375, 3306, 5432, 6379, 11211, 27017])
 def test_the_port_of_another_service_is_refused(port: int) -> None:
-    with pytest.raises(ToolError, match=f"port {port}"):
+    with pytest.raises(CallError, match=f"port {port}"):
         resolved("example.com", ["1.1.1.1"], port=port)
 
 
@@ -190,6 +190,6 @@ def test_whatever_is_written_gives_a_normal_form_that_stays_itself_or_an_error(r
     guard = Guard()
     try:
         normal = guard.url(start + rest)
-    except ToolError:
+    except CallError:
         return
     assert guard.url(normal) == normal

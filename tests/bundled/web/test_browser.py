@@ -12,12 +12,12 @@ from pathlib import Path
 
 import anyio
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.parts import needs
 from bundled.web.browsing import BROWSERS, SANDBOX, SHORT, Trap, document, processes_of, renderer, trap
 from bundled.web.site import Answer, page, redirect, site
 from integration.processes import until
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.web.browser import find_program
 from memento_toolhub.servers.web.cache import PageCache
 from memento_toolhub.servers.web.rendering import Rendered, RenderLimits
@@ -174,7 +174,7 @@ def test_a_page_without_an_end_is_stopped_and_nothing_of_its_browser_stays(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     limits = RenderLimits(seconds=3, settle_seconds=2)
-    with pytest.raises(ToolError, match=r"took more than 3 s|led on again"):
+    with pytest.raises(CallError, match=r"took more than 3 s|led on again"):
         anyio.run(lambda: render(tmp_path, f"<p>x</p><script>{script}</script>", limits=limits))
     until(lambda: processes_of(tmp_path) == [], "the end of the browser's processes")
     assert list(tmp_path.glob("memento-browser-*")) == []
@@ -184,7 +184,7 @@ def test_a_page_without_an_end_is_stopped_and_nothing_of_its_browser_stays(
 def test_a_page_that_eats_memory_is_stopped(tmp_path: Path) -> None:
     eater = "const kept = []; setInterval(() => { const b = new Uint8Array(5e7); b.fill(1); kept.push(b); }, 20)"
     limits = RenderLimits(seconds=30, settle_seconds=25, memory_mb=900)
-    with pytest.raises(ToolError, match="900 MB of memory"):
+    with pytest.raises(CallError, match="900 MB of memory"):
         anyio.run(lambda: render(tmp_path, f"<p>x</p><script>{eater}</script>", limits=limits))
 
 
@@ -225,7 +225,7 @@ def test_a_server_that_is_killed_leaves_no_browser(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="the program is a Unix one")
 def test_a_program_that_is_no_browser_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"render: /bin/false does not start"):
+    with pytest.raises(CallError, match=r"render: /bin/false does not start"):
         anyio.run(renderer(tmp_path, MEMENTO_BROWSER="/bin/false").render, document("<p>x</p>"))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.shared_loop import run
 from bundled.web.browsing import options
 from bundled.web.site import Answer, Site, page, redirect, robots, silent, site
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import Rests
 from memento_toolhub.servers.web.crawl import Crawl, Plan, crawl
 from memento_toolhub.servers.web.polite import PoliteFetcher
@@ -131,9 +131,9 @@ def test_redirects_are_read_once_and_not_followed_out_of_the_site(here: Site, wa
 
 
 def test_a_first_page_that_cannot_be_read_is_an_error(here: Site, walk: Walker) -> None:
-    with pytest.raises(ToolError, match="404"):
+    with pytest.raises(CallError, match="404"):
         walk(url=here.url("/nowhere"))
-    with pytest.raises(ToolError, match="url: "):
+    with pytest.raises(CallError, match="url: "):
         walk(url="http://127.0.0.1:1/")
 
 

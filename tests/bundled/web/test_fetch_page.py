@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import binary, lists, sampled_from
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.shared_loop import run
 from bundled.web.site import Answer, Site, page, site, zipped
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, Rests
 from memento_toolhub.servers.web.extract import _tried, extract
@@ -78,7 +78,7 @@ def test_a_year_in_the_text_is_not_taken_for_the_date_of_the_page(reader: Reader
 
 def test_a_missing_package_is_not_blamed_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "trafilatura", None)
-    with pytest.raises(ToolError, match=r"^trafilatura is not installed; .*memento-cbr\[web\]"):
+    with pytest.raises(CallError, match=r"^trafilatura is not installed; .*memento-cbr\[web\]"):
         _tried(extract, b"<p>Pumps</p>", "utf-8", "https://site.example/")
 
 
@@ -139,7 +139,7 @@ def test_a_page_is_known_by_how_it_begins(reader: Reader, media_type: str) -> No
 
 @pytest.mark.parametrize("media_type", ["application/pdf", "image/png", "application/zip", ""])
 def test_what_is_no_page_is_an_error_that_says_who_reads_it(reader: Reader, media_type: str) -> None:
-    with pytest.raises(ToolError, match="read_document"):
+    with pytest.raises(CallError, match="read_document"):
         reader.shown(Answer(b"%PDF-1.7\0\1\2", media_type=media_type))
 
 

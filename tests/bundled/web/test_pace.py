@@ -10,8 +10,8 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists, text
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.web.pace import Pace, retry_after
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_a_host_that_asks_for_a_pause_gets_it() -> None:
 def test_a_pause_that_is_too_long_is_an_error_that_says_how_long() -> None:
     pace = Clock().pace()
     pace.hold("a.example", 600)
-    with pytest.raises(ToolError, match=r"a\.example wants to be asked again in 600 s"):
+    with pytest.raises(CallError, match=r"a\.example wants to be asked again in 600 s"):
         anyio.run(pace.turn, "a.example")
 
 

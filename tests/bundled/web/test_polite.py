@@ -8,9 +8,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.web.site import Answer, Site, first, page, redirect, robots, site, with_validators
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.roots import Roots
@@ -53,7 +53,7 @@ def get(fetcher: PoliteFetcher, url: str) -> Fetched:
 def test_a_page_closed_to_programs_is_not_asked_for_even_through_a_redirect(up: Site, tmp_path: Path) -> None:
     up.routes["/a"] = redirect("/private/b")
     for path in ("/private", "/a"):
-        with pytest.raises(ToolError, match="closed to programs"):
+        with pytest.raises(CallError, match="closed to programs"):
             get(polite(up, tmp_path), up.url(path))
     assert not any(path.startswith("/private") for path in up.paths())
 
@@ -62,7 +62,7 @@ def test_what_another_program_wants_to_fetch_is_judged_too(up: Site, tmp_path: P
     fetcher = polite(up, tmp_path)
     anyio.run(fetcher.permit, up.url("/page"))
     for url in (up.url("/private/a"), "http://10.0.0.1/", "file:///etc/passwd"):
-        with pytest.raises(ToolError):
+        with pytest.raises(CallError):
             anyio.run(fetcher.permit, url)
 
 
@@ -112,7 +112,7 @@ def test_a_page_of_a_host_that_is_no_longer_allowed_is_out_of_reach_in_the_cache
     allowed = PoliteFetcher(Fetcher((f"localhost:{up.port}",)), PageCache(tmp_path))
     assert get(allowed, url).status == 200
     assert get(allowed, url).from_cache
-    with pytest.raises(ToolError, match="not on the public internet"):
+    with pytest.raises(CallError, match="not on the public internet"):
         get(PoliteFetcher(Fetcher(), PageCache(tmp_path)), url)
 
 
@@ -134,7 +134,7 @@ def test_a_host_that_asks_for_a_short_wait_is_asked_once_more(up: Site, tmp_path
 def test_a_host_that_keeps_asking_for_waits_is_left_alone(up: Site, tmp_path: Path) -> None:
     up.routes["/"] = Answer(status=503, headers={"retry-after": "2"})
     sleeps = Sleeps()
-    with pytest.raises(ToolError, match="answered 503"):
+    with pytest.raises(CallError, match="answered 503"):
         get(polite(up, tmp_path, sleeps), up.url())
     assert up.paths().count("/") == 2
     assert sleeps.seconds == [2.0]
@@ -143,9 +143,9 @@ def test_a_host_that_keeps_asking_for_waits_is_left_alone(up: Site, tmp_path: Pa
 def test_a_host_that_asks_for_a_long_wait_is_not_asked_in_that_time(up: Site, tmp_path: Path) -> None:
     up.routes["/"] = Answer(status=429, headers={"retry-after": "600"})
     fetcher = polite(up, tmp_path)
-    with pytest.raises(ToolError, match=r"answered 429 .* \(it says when: 600\)"):
+    with pytest.raises(CallError, match=r"answered 429 .* \(it says when: 600\)"):
         get(fetcher, up.url())
-    with pytest.raises(ToolError, match="wants to be asked again in 600 s"):
+    with pytest.raises(CallError, match="wants to be asked again in 600 s"):
         get(fetcher, up.url("/other"))
     assert up.paths().count("/") == 1
 
@@ -162,7 +162,7 @@ def test_a_hosts_own_delay_is_kept_to(up: Site, tmp_path: Path) -> None:
 def test_an_error_status_is_told_and_not_kept(up: Site, tmp_path: Path) -> None:
     up.routes["/"] = first(Answer(status=404), HOME)
     fetcher = polite(up, tmp_path)
-    with pytest.raises(ToolError, match="404 Not Found"):
+    with pytest.raises(CallError, match="404 Not Found"):
         get(fetcher, up.url())
     assert get(fetcher, up.url()).status == 200
 

@@ -12,10 +12,10 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis.strategies import text
-from mcp.server.mcpserver.exceptions import ToolError
 
 from bundled.web.browsing import options
 from bundled.web.site import Answer, Site, reply, site
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.web.needs import needs
 from memento_toolhub.servers.web.search import Results, Search, clean, identity
 
@@ -149,14 +149,14 @@ def test_engines_that_did_not_answer_are_named_where_nothing_was_found(tmp_path:
     ],
 )
 def test_a_searxng_that_cannot_be_used_says_what_to_change(tmp_path: Path, answer: Answer, said: str) -> None:
-    with site({"/searx/search": answer}) as here, pytest.raises(ToolError, match=f"MEMENTO_SEARXNG_URL: .*{said}"):
+    with site({"/searx/search": answer}) as here, pytest.raises(CallError, match=f"MEMENTO_SEARXNG_URL: .*{said}"):
         ask(here, tmp_path)
 
 
 def test_a_searxng_that_is_not_there_is_named(tmp_path: Path) -> None:
     with site() as here:
         gone = here
-    with pytest.raises(ToolError, match=rf"the SearXNG at {gone.host} does not answer"):
+    with pytest.raises(CallError, match=rf"the SearXNG at {gone.host} does not answer"):
         ask(gone, tmp_path)
 
 
@@ -166,7 +166,7 @@ def test_a_searxng_may_ask_for_a_password_which_nothing_repeats(tmp_path: Path) 
         anyio.run(Search(options(tmp_path, MEMENTO_SEARXNG_URL=url)).search, "pumps", 1, "", "")
         assert here.asked[0].headers["authorization"] == "Basic YW5uOnNAY3JldA=="
         here.routes["/search"] = Answer("no", 401)
-        with pytest.raises(ToolError) as caught:
+        with pytest.raises(CallError) as caught:
             anyio.run(Search(options(tmp_path, MEMENTO_SEARXNG_URL=url)).search, "pumps", 1, "", "")
     assert "cret" not in str(caught.value)
     assert "cret" not in str(needs({"MEMENTO_SEARXNG_URL": url}))
@@ -175,21 +175,21 @@ def test_a_searxng_may_ask_for_a_password_which_nothing_repeats(tmp_path: Path) 
 def test_a_searxng_that_sends_on_to_another_private_host_is_not_followed(tmp_path: Path) -> None:
     with site({"/search": answers([found(1)])}) as other, site() as here:
         here.routes["/searx/search"] = Answer(status=302, headers={"location": other.url("/search")})
-        with pytest.raises(ToolError, match="does not answer"):
+        with pytest.raises(CallError, match="does not answer"):
             ask(here, tmp_path)
         assert other.asked == []
 
 
 @pytest.mark.parametrize("url", ["localhost:8888", "ftp://localhost", "http://"])
 def test_an_address_that_is_none_is_named(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ToolError, match="MEMENTO_SEARXNG_URL: is no web address"):
+    with pytest.raises(CallError, match="MEMENTO_SEARXNG_URL: is no web address"):
         anyio.run(Search(options(tmp_path, MEMENTO_SEARXNG_URL=url)).search, "pumps", 1, "", "")
     assert not next(need for need in needs({"MEMENTO_SEARXNG_URL": url}) if need.name == "SearXNG").ok
 
 
 @pytest.mark.parametrize(("query", "within", "field"), [(" \n", "", "query"), ("pumps", "not a site", "site")])
 def test_a_question_that_cannot_be_asked_is_refused(tmp_path: Path, query: str, within: str, field: str) -> None:
-    with site() as here, pytest.raises(ToolError, match=f"^{field}: "):
+    with site() as here, pytest.raises(CallError, match=f"^{field}: "):
         ask(here, tmp_path, query, within=within)
     assert here.asked == []
 
@@ -199,7 +199,7 @@ def test_without_a_network_the_public_engines_say_so(tmp_path: Path) -> None:
     with site() as here:
         nobody = here.url("")
     engine = Search(options(tmp_path, MEMENTO_SEARCH_PROXY=nobody))
-    with pytest.raises(ToolError, match=r"no search engine could be reached.*offline.*MEMENTO_SEARXNG_URL"):
+    with pytest.raises(CallError, match=r"no search engine could be reached.*offline.*MEMENTO_SEARXNG_URL"):
         anyio.run(engine.search, "pumps", 3, "", "")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
 from memento_toolhub.servers.code import results, tree
@@ -19,6 +18,7 @@ from memento_toolhub.servers.code.results import FileText, Listing, Written
 from memento_toolhub.servers.code.running import run
 from memento_toolhub.servers.code.sandbox import Sandbox
 from memento_toolhub.servers.code.workspaces import PLAN_KEY, Workspaces
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import Rests
 from memento_toolhub.servers.kit.roots import opened
@@ -48,7 +48,7 @@ class Desk:
         """Run code or a command after copying files in; runs of one workspace go one after the other.
 
         Raises:
-            ToolError: if a file cannot be copied, or the sandbox cannot be started.
+            CallError: if a file cannot be copied, or the sandbox cannot be started.
         """
         place = await self._workspace(ctx)
 
@@ -71,14 +71,14 @@ class Desk:
         """A file as text, or an image.
 
         Raises:
-            ToolError: if it is neither, or is not there.
+            CallError: if it is neither, or is not there.
         """
         data, size = await run_sync(tree.read, await self._workspace(ctx), path, _MOST_READ)
         name = tree.shown(path)
         if len(data) == size and (content := results.image(data)) is not None:
             return results.with_images(FileText(text="", name=name, size=size, image=True), [content])
         if b"\0" in data[:8192]:
-            raise ToolError(f"path: {path} is no text ({size} bytes); read it with run_python")
+            raise CallError(f"path: {path} is no text ({size} bytes); read it with run_python")
         text = data.decode(errors="replace")
         if len(data) < size:
             text += f"\n[the file goes on for {size - len(data)} bytes; read them with run_python]\n"
@@ -89,7 +89,7 @@ class Desk:
         """Write a file.
 
         Raises:
-            ToolError: if the workspace is full, or the path leads out of it.
+            CallError: if the workspace is full, or the path leads out of it.
         """
         place = await self._workspace(ctx)
         data = text.encode(errors="replace")
@@ -105,10 +105,10 @@ class Desk:
         found = {written: self._roots.file(written, field="files") for written in files}
         names = [path.name for path in found.values()]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ToolError(f"files: two of them are called {twice}; copy them in two calls")
+            raise CallError(f"files: two of them are called {twice}; copy them in two calls")
         size = sum(path.stat().st_size for path in found.values())
         if size > _MOST_COPIED:
-            raise ToolError(f"files: they have {size >> 20} MB; {_MOST_COPIED >> 20} MB are the most")
+            raise CallError(f"files: they have {size >> 20} MB; {_MOST_COPIED >> 20} MB are the most")
         if found:
             self._check_room(place, size)
         for path in found.values():
@@ -118,4 +118,4 @@ class Desk:
     def _check_room(self, place: Path, size: int) -> None:
         used = results.listing(place, self._most, 0)
         if used.bytes_used + size > self._limits.disk or used.more_files >= self._limits.files:
-            raise ToolError(f"the workspace is full ({used.bytes_used >> 20} MB, {used.more_files} files); remove some")
+            raise CallError(f"the workspace is full ({used.bytes_used >> 20} MB, {used.more_files} files); remove some")

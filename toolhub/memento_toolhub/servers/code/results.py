@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from memento_toolhub.servers.code import tree
 from memento_toolhub.servers.code.limits import MB
 from memento_toolhub.servers.code.running import Run
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import Piece
 
 _MOST_FILES = 50
@@ -148,7 +148,7 @@ def _images(workspace: Path, changed: Iterable[tree.Entry]) -> dict[str, ImageCo
         if len(found) < _MOST_IMAGES and small and entry.name.lower().endswith((".png", ".jpg", ".jpeg")):
             try:
                 data, size = tree.read(workspace, entry.name, entry.size)
-            except ToolError:
+            except CallError:
                 continue  # taken away since by another run
             if size == entry.size and (content := image(data)) is not None:
                 found[tree.shown(entry.name)] = content

@@ -14,11 +14,11 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 from anyio.abc import ByteReceiveStream, Process
-from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.code.capture import Capture
 from memento_toolhub.servers.code.sandbox import Sandbox, first_process
 from memento_toolhub.servers.code.watch import Watch
+from memento_toolhub.servers.kit.call_error import CallError
 
 EXITED = "exited"
 TIMED_OUT = "timed out"
@@ -54,7 +54,7 @@ async def run(sandbox: Sandbox, kind: str, text: str, workspace: Path, seconds: 
     """Run some code or a command; whatever happens, nothing of it runs on afterwards.
 
     Raises:
-        ToolError: if the sandbox cannot be started.
+        CallError: if the sandbox cannot be started.
     """
     done = Run()
     began = time.monotonic()
@@ -75,7 +75,7 @@ async def run(sandbox: Sandbox, kind: str, text: str, workspace: Path, seconds: 
         done.exit_code = process.returncode
         errors = done.stderr.text()
         if done.exit_code == 1 and not done.stdout.total and errors.startswith("bwrap: "):
-            raise ToolError(f"the sandbox could not be started ({errors.strip()[:500]}); see memento doctor")
+            raise CallError(f"the sandbox could not be started ({errors.strip()[:500]}); see memento doctor")
     return done
 
 

@@ -11,9 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.code.inside import WORKSPACE
+from memento_toolhub.servers.kit.call_error import CallError
 
 MOST_DEPTH = 64
 """Of folders in folders; what is deeper is not looked at."""
@@ -67,7 +66,7 @@ def read(folder: Path, written: str, most: int) -> tuple[bytes, int]:
     """The first bytes of a plain file, and its size.
 
     Raises:
-        ToolError: if there is no such file, or it is a link or no plain file.
+        CallError: if there is no such file, or it is a link or no plain file.
     """
     *above, name = _parts(written)
     try:
@@ -75,7 +74,7 @@ def read(folder: Path, written: str, most: int) -> tuple[bytes, int]:
             seen = os.fstat(opened)
             if not stat.S_ISREG(seen.st_mode):
                 kind = "a folder; see list_files" if stat.S_ISDIR(seen.st_mode) else "no plain file"
-                raise ToolError(f"path: {written} is {kind}")
+                raise CallError(f"path: {written} is {kind}")
             with open(opened, "rb", closefd=False) as file:
                 return file.read(most), seen.st_size
     except OSError as error:
@@ -86,7 +85,7 @@ def write(folder: Path, written: str, data: bytes, field: str = "path") -> bool:
     """Put a file in its place at once, with the folders above it; true where it was not there before.
 
     Raises:
-        ToolError: if the path leads out of the folder, through a link, or to a folder.
+        CallError: if the path leads out of the folder, through a link, or to a folder.
     """
     *above, name = _parts(written, field)
     draft = f".{secrets.token_hex(8)}"
@@ -143,7 +142,7 @@ def _is_folder(name: str, above: int) -> bool:
 def _parts(written: str, field: str = "path") -> list[str]:
     path = PurePosixPath(written.removeprefix(WORKSPACE + "/") if written.startswith(WORKSPACE + "/") else written)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in written:
-        raise ToolError(f"{field}: {written[:200]!r} is not below {WORKSPACE}; give the path of a file inside it")
+        raise CallError(f"{field}: {written[:200]!r} is not below {WORKSPACE}; give the path of a file inside it")
     return list(path.parts)
 
 
@@ -180,10 +179,10 @@ def _is_there(name: str, folder: int) -> bool:
     return True
 
 
-def _refused(written: str, error: OSError, field: str = "path") -> ToolError:
+def _refused(written: str, error: OSError, field: str = "path") -> CallError:
     if isinstance(error, FileNotFoundError):
-        return ToolError(f"{field}: there is no file {written[:200]}; see list_files")
+        return CallError(f"{field}: there is no file {written[:200]}; see list_files")
     if isinstance(error, IsADirectoryError):
-        return ToolError(f"{field}: {written[:200]} is a folder; give the path of a file")
+        return CallError(f"{field}: {written[:200]} is a folder; give the path of a file")
     why = "it is a link, or leads through one or through a file" if error.errno in (20, 40) else error.strerror
-    return ToolError(f"{field}: {written[:200]} cannot be used here ({why}); see list_files")
+    return CallError(f"{field}: {written[:200]} cannot be used here ({why}); see list_files")

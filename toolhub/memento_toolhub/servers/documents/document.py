@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 MOST_BYTES = 200_000_000
 """Of a file that is parsed as a whole, and of a member taken out of an archive."""
@@ -89,4 +89,4 @@ def blamed_on(parameter: str) -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        raise ToolError(f"{parameter}: {error}") from error
+        raise CallError(f"{parameter}: {error}") from error

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents.document import Document
+from memento_toolhub.servers.kit.call_error import CallError
 
 MOST_TEXT = 2_000_000
 """Characters of one reading."""
@@ -19,7 +18,7 @@ def chosen(pages: str, total: int, unit: str, names: Sequence[str] = ()) -> list
     """Numbers of the pages, from 1 and rising; all where nothing is asked for. An end past the last is the last.
 
     Raises:
-        ToolError: if it is no list of pages, or names one that is not there.
+        CallError: if it is no list of pages, or names one that is not there.
     """
     if not pages.strip():
         return list(range(1, total + 1))
@@ -29,7 +28,7 @@ def chosen(pages: str, total: int, unit: str, names: Sequence[str] = ()) -> list
     for part in filter(None, map(str.strip, pages.split(","))):
         found.update(_part(part, total, unit, names))
     if not found:
-        raise ToolError(f"pages: {pages!r} names none; {_hint(total, unit, names)}")
+        raise CallError(f"pages: {pages!r} names none; {_hint(total, unit, names)}")
     return sorted(found)
 
 
@@ -38,11 +37,11 @@ def _part(part: str, total: int, unit: str, names: Sequence[str]) -> range:
     if (at := by_name.get(part.casefold())) is not None:
         return range(at, at + 1)
     if not (span := _SPAN.fullmatch(part)):
-        raise ToolError(f"pages: {part[:60]!r} is no {unit}; {_hint(total, unit, names)}")
+        raise CallError(f"pages: {part[:60]!r} is no {unit}; {_hint(total, unit, names)}")
     first = int(span[1])
     last = first if not span[2] else int(span[3]) if span[3] else total
     if first < 1 or last < first or first > total:
-        raise ToolError(f"pages: {part} is not there; {_hint(total, unit, names)}")
+        raise CallError(f"pages: {part} is not there; {_hint(total, unit, names)}")
     return range(first, min(last, total) + 1)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents import archives, book, mail, office, opendocument, pdf, sheets, texts
 from memento_toolhub.servers.documents.document import MOST_BYTES, Document, Entry, Source, UnreadableError, blamed_on
 from memento_toolhub.servers.documents.inside import ARCHIVES, reached
 from memento_toolhub.servers.documents.kinds import KINDS, misnamed
 from memento_toolhub.servers.documents.pages import MOST_TEXT
 from memento_toolhub.servers.documents.places import size_of
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.relevance import matching
 from memento_toolhub.servers.kit.roots import opened
 
@@ -56,7 +55,7 @@ def read_file(path: str, name: str, inner: tuple[str, ...], pages: str, query: s
         query: to bring the passages to the front that bear on it; may be empty.
 
     Raises:
-        ToolError: if it cannot be read, with what to do.
+        CallError: if it cannot be read, with what to do.
     """
     with opened(Path(path)) as stream:
         source = Source(stream, name, size_of(stream))
@@ -84,7 +83,7 @@ def _read(key: str, source: Source, pages: str, notes: tuple[str, ...]) -> Docum
         raise UnreadableError(f"{source.name} has {source.size:,} bytes; {MOST_BYTES:,} are the most for {kind.name}")
     try:
         found = _READERS[key](source, pages)
-    except (UnreadableError, ToolError, MemoryError, KeyboardInterrupt, SystemExit):
+    except (UnreadableError, CallError, MemoryError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # parsers raise anything at damaged data; those written in Rust no Exception even
         reason = f"{type(error).__name__}: {error}"[:300]

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -20,6 +19,7 @@ from memento_toolhub.servers.documents.document import Document, Entry
 from memento_toolhub.servers.documents.places import INSIDE, split
 from memento_toolhub.servers.documents.tables import offer_tables
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, MaxChars, Piece, Rests, offer_read_more
 from memento_toolhub.servers.kit.tool_server import ToolServer
@@ -130,7 +130,7 @@ async def _on_disk(where: str, options: Options) -> AsyncIterator[tuple[Path, st
             yield path, unquote(urlsplit(fetched.url).path).rsplit("/", 1)[-1] or urlsplit(fetched.url).netloc
     elif scheme or where.lower().startswith("file:"):
         hint = "give the path itself, without file://" if where.lower().startswith("file:") else "use http or https"
-        raise ToolError(f"path_or_url: {scheme or 'file'} addresses are not read; {hint}")
+        raise CallError(f"path_or_url: {scheme or 'file'} addresses are not read; {hint}")
     else:
         path = options.roots.file(where, field="path_or_url")
         yield path, path.name

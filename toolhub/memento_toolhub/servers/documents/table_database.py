@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,7 +97,7 @@ class Database:
         """Make a table and its other names; a name that is taken is numbered.
 
         Raises:
-            ToolError: if it does not fit into the memory, or cannot be read.
+            CallError: if it does not fit into the memory, or cannot be read.
         """
         wanted = plain(draft.name, self._reserved)
         name, number = wanted, 1
@@ -150,29 +150,29 @@ def readable_errors(field: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        raise ToolError(
+        raise CallError(
             f"{field}: more than the {MEMORY_MB} MB of memory it may have would be needed; "
             "filter or aggregate sooner, name fewer columns, or split the file"
         ) from error
     except duckdb.Error as error:
-        raise ToolError(f"{field}: {str(error)[:3000]}{hint}") from error
+        raise CallError(f"{field}: {str(error)[:3000]}{hint}") from error
 
 
 def checked(connection: duckdb.DuckDBPyConnection, sql: str, hint: str) -> duckdb.Statement:
     """The only statement of a text, if it is a SELECT.
 
     Raises:
-        ToolError: if it cannot be parsed, or is anything else.
+        CallError: if it cannot be parsed, or is anything else.
     """
     import duckdb
 
     with readable_errors("sql", hint):
         statements = connection.extract_statements(sql)
     if len(statements) != 1:
-        raise ToolError(f"sql: give one SELECT statement, not {len(statements)}")
+        raise CallError(f"sql: give one SELECT statement, not {len(statements)}")
     kind = statements[0].type
     if kind == duckdb.StatementType.MULTI:
-        raise ToolError("sql: list the values that PIVOT makes columns of: PIVOT t ON a IN (1, 2) USING sum(b)")
+        raise CallError("sql: list the values that PIVOT makes columns of: PIVOT t ON a IN (1, 2) USING sum(b)")
     if kind != duckdb.StatementType.SELECT:
-        raise ToolError(f"sql: only SELECT is allowed (WITH, DESCRIBE and SUMMARIZE too), not {kind.name}")
+        raise CallError(f"sql: only SELECT is allowed (WITH, DESCRIBE and SUMMARIZE too), not {kind.name}")
     return statements[0]

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents.document import UnreadableError
 from memento_toolhub.servers.documents.table_cells import Cell, Row, column_type, kind, written
 from memento_toolhub.servers.documents.table_database import literal, quoted
 from memento_toolhub.servers.documents.table_grid import Header, Merged, find_header, letter, letters, named_by
+from memento_toolhub.servers.kit.call_error import CallError
 
 MOST_WRITTEN = 2_000_000_000
 """Bytes of one laid-out table."""
@@ -112,14 +111,14 @@ def header_of(head: Sequence[Row], header_row: int, width: int, merged: Merged |
     """The header asked for: the row found (-1), none (0), or a row counted from 1.
 
     Raises:
-        ToolError: if there is no such row among the first.
+        CallError: if there is no such row among the first.
     """
     if header_row == FIND_HEADER:
         return find_header(head[:60], width, merged)
     if header_row == NO_HEADER:
         return Header(0, letters(width), False)
     if header_row > len(head):
-        raise ToolError(f"header_row: a table has only {len(head)} rows; give a row from 1 to {len(head)}, 0 or -1")
+        raise CallError(f"header_row: a table has only {len(head)} rows; give a row from 1 to {len(head)}, 0 or -1")
     return named_by(head, [header_row - 1], width, merged)
 
 

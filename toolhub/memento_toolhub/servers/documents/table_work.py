@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.documents import table_sheets, table_text
 from memento_toolhub.servers.documents.document import MOST_BYTES, Source, UnreadableError, blamed_on
 from memento_toolhub.servers.documents.inside import ARCHIVES, reached
@@ -19,6 +17,7 @@ from memento_toolhub.servers.documents.sheets import BOOKS, formula_notes
 from memento_toolhub.servers.documents.table_answer import Answer, ask, json_value
 from memento_toolhub.servers.documents.table_database import Database, Draft, Loaded, literal, quoted, readable_errors
 from memento_toolhub.servers.documents.table_layout import Layout, Reading
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.roots import opened
 
 _MOST_BYTES = 2_000_000_000  # of text
@@ -89,7 +88,7 @@ def _load(
                     written.unlink()
             notes += formula_notes(source)
     if not loaded:
-        raise ToolError(f"path: {places[0].name} holds no table: every sheet is empty")
+        raise CallError(f"path: {places[0].name} holds no table: every sheet is empty")
     return loaded, notes
 
 

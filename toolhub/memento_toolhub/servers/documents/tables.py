@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -20,6 +19,7 @@ from memento_toolhub.servers.documents.places import Place, split
 from memento_toolhub.servers.documents.table_answer import MOST_NAME, Answer, shortened
 from memento_toolhub.servers.documents.table_layout import FIND_HEADER, Reading
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import Rests
 
@@ -176,7 +176,7 @@ def _reading(header_row: int, encoding: str) -> Reading:
             b"a\n".decode(encoding, "replace")  # there are codecs that are for no text, or refuse all
         return Reading(header_row, encoding and codecs.lookup(encoding).name)
     except (LookupError, ValueError) as error:
-        raise ToolError(
+        raise CallError(
             f"encoding: {encoding!r} is unknown or not for text; leave it empty, or give one such as cp1252"
         ) from error
 

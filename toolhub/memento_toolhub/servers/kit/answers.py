@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from http.client import responses
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE)
 _QUOTED_CHARS = 200
@@ -27,7 +27,7 @@ def media_type_and_charset(content_type: str) -> tuple[str, str]:
     return media_type if "/" in media_type else "", charset[1].lower() if charset else ""
 
 
-def refused_status(url: str, status: int, media_type: str, headers: Mapping[str, str], body: bytes) -> ToolError:
+def refused_status(url: str, status: int, media_type: str, headers: Mapping[str, str], body: bytes) -> CallError:
     """The error for a status of 400 or more; it quotes what a programming interface says to programs."""
     advice = _NEXT_STEPS.get(status, "the server fails; try again later" if status >= 500 else "check the address")
     if wait := headers.get("retry-after", "")[:40]:
@@ -37,4 +37,4 @@ def refused_status(url: str, status: int, media_type: str, headers: Mapping[str,
         text = " ".join(body[: _QUOTED_CHARS * 4].decode("utf-8", "replace").split())[:_QUOTED_CHARS]
         said = f"; its body begins {text!r}" if text else ""
     answered = f"{status} {responses.get(status, '')}".strip()
-    return ToolError(f"url: {url} answered {answered}; {advice}{said}")
+    return CallError(f"url: {url} answered {answered}; {advice}{said}")

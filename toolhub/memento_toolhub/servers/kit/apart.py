@@ -9,8 +9,8 @@ from typing import TypeVar, cast
 
 import anyio
 import anyio.to_process
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.worker import Bounds, work
 
 __all__ = ["Bounds", "run_apart"]
@@ -25,7 +25,7 @@ async def run_apart(function: Callable[..., T], *args: object, bounds: Bounds = 
     Arguments, result and errors are pickled. Being cancelled kills the process, whatever it is doing.
 
     Raises:
-        ToolError: if a bound is passed, the process breaks, or the function raises what no other process can know; and
+        CallError: if a bound is passed, the process breaks, or the function raises what no other process can know; and
             any other Exception that the function raises. The cause is a TimeoutError where it took too long.
     """
     request = pickle.dumps((function, args), pickle.HIGHEST_PROTOCOL)
@@ -40,14 +40,14 @@ async def run_apart(function: Callable[..., T], *args: object, bounds: Bounds = 
                 )
                 return cast(T, done)
     except MemoryError as error:
-        raise ToolError(
+        raise CallError(
             f"it needs more than the {bounds.memory_mb} MB of memory it may have; ask for less at a time"
         ) from error
     except anyio.BrokenWorkerProcess as error:
-        raise ToolError(
+        raise CallError(
             f"the process that worked on it broke; it may need more than the {bounds.memory_mb} MB of memory it may "
             "have, or the data is damaged or made to do harm"
         ) from error
-    raise ToolError(
+    raise CallError(
         f"it took longer than {bounds.seconds:g} s and was stopped; ask for less at a time"
     ) from TimeoutError()

@@ -13,9 +13,9 @@ from importlib.metadata import version
 import anyio
 import httpcore2
 import httpx2
-from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.kit.answers import media_type_and_charset, refused_status
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.guard import Guard
 from memento_toolhub.servers.kit.inflate import Inflate
 from memento_toolhub.servers.kit.pinned import PinnedBackend
@@ -112,7 +112,7 @@ class Fetcher:
         """What the address answers, redirects followed; headers given are not carried to another host.
 
         Raises:
-            ToolError: if the address is refused, does not answer, passes a limit, or answers with a status of 400 or
+            CallError: if the address is refused, does not answer, passes a limit, or answers with a status of 400 or
                 more and any_status is false.
         """
         at = self.guard.url(url)
@@ -141,15 +141,15 @@ class Fetcher:
         try:
             following = self.guard.url(str(httpx2.URL(last).join(to)))
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            raise ToolError(f"url: {last} redirects to what is no web address ({error})") from error
-        except ToolError as error:
-            raise ToolError(f"{error} ({last} redirects there)") from error
+            raise CallError(f"url: {last} redirects to what is no web address ({error})") from error
+        except CallError as error:
+            raise CallError(f"{error} ({last} redirects there)") from error
         if following in passed:
-            raise ToolError(f"url: {last} redirects in a circle; it may want cookies, and none are kept")
+            raise CallError(f"url: {last} redirects in a circle; it may want cookies, and none are kept")
         if len(passed) > self._limits.redirects:
-            raise ToolError(f"url: {passed[0]} redirects more than {self._limits.redirects} times")
+            raise CallError(f"url: {passed[0]} redirects more than {self._limits.redirects} times")
         if last.startswith("https:") and following.startswith("http:"):
-            raise ToolError(f"url: {last} redirects to {following}, unencrypted; fetch that one if this will do")
+            raise CallError(f"url: {last} redirects to {following}, unencrypted; fetch that one if this will do")
         return following
 
     async def _answer(self, hop: _Hop, seconds: float) -> Fetched:
@@ -161,18 +161,18 @@ class Fetcher:
                 ) as pool:
                     return await hop.made(pool, self._limits)
         except TimeoutError as error:
-            raise ToolError(
+            raise CallError(
                 f"url: {hop.url} was not there within {self._limits.seconds:g} s and was given up; try another source"
             ) from error
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             reason = str(error) or f"nothing within {self._limits.connect_seconds:g} s"
-            raise ToolError(f"url: {hop.url} cannot be connected to: {reason}") from error
+            raise CallError(f"url: {hop.url} cannot be connected to: {reason}") from error
         except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
-            raise ToolError(f"url: {hop.url} broke the connection off; try again later") from error
+            raise CallError(f"url: {hop.url} broke the connection off; try again later") from error
         except httpcore2.ProtocolError as error:
-            raise ToolError(f"url: {hop.url} answers with what is no sound HTTP ({error})") from error
+            raise CallError(f"url: {hop.url} answers with what is no sound HTTP ({error})") from error
         except zlib.error as error:
-            raise ToolError(f"url: {hop.url} answers with a damaged compressed body ({error})") from error
+            raise CallError(f"url: {hop.url} answers with a damaged compressed body ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class _Hop:
         try:
             inflate = Inflate(headers.get("content-encoding", ""))
         except ValueError as error:
-            raise ToolError(f"url: {self.url} answers in a form that cannot be read ({error})") from error
+            raise CallError(f"url: {self.url} answers in a form that cannot be read ({error})") from error
         body = bytearray()
         received = 0
         async for part in response.aiter_stream():
@@ -221,7 +221,7 @@ class _Hop:
 
     def _check_size(self, size: int) -> None:
         if size > self.most:
-            raise ToolError(f"url: {self.url} is larger than the {self.most} bytes that are fetched; look for a part")
+            raise CallError(f"url: {self.url} is larger than the {self.most} bytes that are fetched; look for a part")
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import anyio
 import httpx2
-from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.servers.kit.addresses import IPAddress, Reach, reach
+from memento_toolhub.servers.kit.call_error import CallError
 
 Resolve = Callable[[str, int], Awaitable[tuple[str, ...]]]
 """The addresses of a host name, as text; raises OSError where it has none."""
@@ -59,19 +59,19 @@ class Guard:
         """The address in its normal form, without a fragment; nothing is resolved.
 
         Raises:
-            ToolError: if it is no http or https address, or names a host or port that is refused.
+            CallError: if it is no http or https address, or names a host or port that is refused.
         """
         shown = repr(written[:200])
         if len(written) > _LONGEST:
-            raise ToolError(f"url: {shown}... has {len(written)} characters; {_LONGEST} are the most")
+            raise CallError(f"url: {shown}... has {len(written)} characters; {_LONGEST} are the most")
         try:
             url = httpx2.URL(written.strip())
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            raise ToolError(f"url: {shown} is no web address ({error})") from error
+            raise CallError(f"url: {shown} is no web address ({error})") from error
         if url.scheme not in _DEFAULT_PORTS:
-            raise ToolError(f"url: {shown} does not begin with http:// or https://; give a whole web address")
+            raise CallError(f"url: {shown} does not begin with http:// or https://; give a whole web address")
         if url.userinfo:
-            raise ToolError(
+            raise CallError(
                 f"url: the address for {url.raw_host.decode('ascii')} carries a name or password; leave them out"
             )
         host = _host(url.raw_host.decode("ascii"), shown)
@@ -89,7 +89,7 @@ class Guard:
         """The addresses to connect to for a host, each of them checked: connect to these and resolve no more.
 
         Raises:
-            ToolError: if the host is unknown, or any of its addresses is refused.
+            CallError: if the host is unknown, or any of its addresses is refused.
         """
         host = _host(host, repr(host))
         self._check_port(host, port)
@@ -99,11 +99,11 @@ class Guard:
         try:
             answers = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise ToolError(
+            raise CallError(
                 f"url: no address is known for the host {host} ({error}); check its spelling, or the network"
             ) from error
         if not answers:
-            raise ToolError(f"url: no address is known for the host {host}; check its spelling")
+            raise CallError(f"url: no address is known for the host {host}; check its spelling")
         for answer in answers:
             self._check(host, port, ip_address(answer))
         return answers
@@ -115,17 +115,17 @@ class Guard:
             return
         what = host if is_literal else f"{host} resolves to {address}, which"
         if found is Reach.LOCAL:
-            raise ToolError(
+            raise CallError(
                 f"url: {what} is not on the public internet; a person can allow it, with --allow-host {_shown(host)}"
             )
-        raise ToolError(f"url: {what} is no address of a web server and is never fetched; look for another source")
+        raise CallError(f"url: {what} is no address of a web server and is never fetched; look for another source")
 
     def _check_port(self, host: str, port: int) -> None:
         if port >= 65536:
-            raise ToolError(f"url: there is no port {port}; 65535 is the last")
+            raise CallError(f"url: there is no port {port}; 65535 is the last")
         usual = port in _DEFAULT_PORTS.values() or (port >= 1024 and port not in _OTHER_SERVICES)
         if not usual and (host, port) not in self._allowed:
-            raise ToolError(
+            raise CallError(
                 f"url: port {port} is not one of the web's; a person can allow it, "
                 f"with --allow-host {_shown(host)}:{port}"
             )
@@ -139,7 +139,7 @@ def _allowed_host(entry: str) -> tuple[str, int | None]:
             raise ValueError("it is empty, or has more than a host and a port")
         port = int(parts[2]) if parts[2] else None
         return _host(httpx2.URL(f"http://{parts[1]}/").raw_host.decode("ascii"), repr(entry)), port
-    except (httpx2.InvalidURL, ToolError, ValueError) as error:
+    except (httpx2.InvalidURL, CallError, ValueError) as error:
         raise ValueError(f"{entry!r} is no host such as localhost or 127.0.0.1:8080 ({error})") from error
 
 
@@ -149,11 +149,11 @@ def _host(written: str, shown: str) -> str:
     if not isinstance(literal := _literal(host), str) and "%" not in host:
         return str(literal)
     if not _NAME.fullmatch(host) or len(host) > 253:
-        raise ToolError(
+        raise CallError(
             f"url: {shown} names no host that can be looked up; give an address such as https://example.com"
         )
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
-        raise ToolError(f"url: {host} is an odd way to write an IP address; write it as four decimal numbers")
+        raise CallError(f"url: {host} is an odd way to write an IP address; write it as four decimal numbers")
     return host
 
 

@@ -7,9 +7,10 @@ from collections import OrderedDict
 from typing import Annotated
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
+
+from memento_toolhub.servers.kit.call_error import CallError
 
 MOST_CHARS = 50_000
 """Several hosts write longer results to a file that the model does not see."""
@@ -49,11 +50,11 @@ class Rests:
         """The next part of a kept text; the same handle gives the same part again.
 
         Raises:
-            ToolError: if the handle is unknown or its text was let go of.
+            CallError: if the handle is unknown or its text was let go of.
         """
         text = self._kept.get(handle)
         if text is None:
-            raise ToolError(f"handle: {handle[:40]!r} is unknown or no longer kept; call the tool again that gave it")
+            raise CallError(f"handle: {handle[:40]!r} is unknown or no longer kept; call the tool again that gave it")
         self._kept.move_to_end(handle)
         return self.cut(text, max_chars)
 

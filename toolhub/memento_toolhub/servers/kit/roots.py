@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 _MOST_NAMES = 50
 
@@ -43,27 +43,27 @@ class Roots:
         """The existing file that a path names; a relative one is looked for in each root.
 
         Raises:
-            ToolError: if there is none, it is no plain file, or it is outside of the roots.
+            CallError: if there is none, it is no plain file, or it is outside of the roots.
         """
         path = self._inside(written, field)
         if not path.is_file():
-            raise ToolError(f"{field}: {written} {_kind(path)}; {self.shown}")
+            raise CallError(f"{field}: {written} {_kind(path)}; {self.shown}")
         if not os.access(path, os.R_OK):
-            raise ToolError(f"{field}: {written} may not be read by this user")
+            raise CallError(f"{field}: {written} may not be read by this user")
         return path
 
     def _inside(self, written: str, field: str) -> Path:
         if not written or "\0" in written:
-            raise ToolError(f"{field}: give the path of a file; {self.shown}")
+            raise CallError(f"{field}: give the path of a file; {self.shown}")
         try:
             given = Path(written).expanduser()
             tried = [given] if given.is_absolute() else [folder / given for folder in self.folders]
             inside = [path for path in map(Path.resolve, tried) if any(path.is_relative_to(f) for f in self.folders)]
             found = next((path for path in inside if path.exists()), inside[0] if inside else None)
         except (OSError, RuntimeError, ValueError) as error:  # a half character has no bytes
-            raise ToolError(f"{field}: {written[:200]} cannot be a path ({error}); {self.shown}") from error
+            raise CallError(f"{field}: {written[:200]} cannot be a path ({error}); {self.shown}") from error
         if found is None:
-            raise ToolError(f"{field}: {written} is outside of what may be read; {self.shown}")
+            raise CallError(f"{field}: {written} is outside of what may be read; {self.shown}")
         return found
 
     @property
@@ -101,11 +101,11 @@ def opened(path: Path) -> BinaryIO:
     """A file at just this real path, as `Roots.file` gives it.
 
     Raises:
-        ToolError: if something on the way to it has become a link since; Linux only.
+        CallError: if something on the way to it has become a link since; Linux only.
         OSError: if it cannot be opened.
     """
     file = open(path, "rb")  # noqa: SIM115 - the caller's
     if sys.platform == "linux" and os.readlink(f"/proc/self/fd/{file.fileno()}") != str(path):
         file.close()
-        raise ToolError(f"{path} became another file while it was opened; call again")
+        raise CallError(f"{path} became another file while it was opened; call again")
     return file

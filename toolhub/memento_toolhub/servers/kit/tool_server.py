@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, InputRequiredResult, Tool
 from pydantic import ValidationError
 from typing_extensions import TypeVar
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.schema import flat
 
 State = TypeVar("State", default=Any)
@@ -66,7 +67,7 @@ class ToolServer(MCPServer[State]):
             return explain(cause)
         if isinstance(cause, ModuleNotFoundError):
             return f"the package {cause.name} is missing; install it with: pip install 'memento-cbr[all-tools]'"
-        return str(cause) if isinstance(cause, ToolError) else ""
+        return str(cause) if isinstance(cause, CallError | ToolError) else ""
 
 
 def explain(error: ValidationError) -> str:

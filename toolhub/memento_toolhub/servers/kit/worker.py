@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
-_AROUND_ITS_ERRORS = ("mcp", "mcp.server", "mcp.server.mcpserver")
+from memento_toolhub.servers.kit.call_error import CallError
+
 _LOOK_SECONDS = 1.0
 _STANDARD = (0, 1, 2)
 
@@ -36,7 +36,7 @@ def work(bounds: Bounds, server: int, request: bytes) -> object:
     """What a pickled function returns for the arguments it was pickled with.
 
     Raises:
-        Exception: what the function raises, as a ToolError where it cannot travel or would end the server.
+        Exception: what the function raises, as a CallError where it cannot travel or would end the server.
     """
     try:
         with _quiet():
@@ -69,18 +69,10 @@ def _settle(server: int) -> None:
     """Once in each process, before anything heavy is imported."""
     # There is none where the server's own has no file, and some extension modules break without.
     sys.modules.setdefault("__main__", ModuleType("__main__"))
-    _leave_out_the_sdk()
     for library in ("OMP", "OPENBLAS"):  # each thread of theirs takes address space, which is bounded
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     if sys.platform != "win32":
         threading.Thread(target=_end_with, args=(server,), daemon=True).start()
-
-
-def _leave_out_the_sdk() -> None:
-    """Let the errors of the MCP SDK be imported alone: the rest takes a second, and no work needs it."""
-    for package in _AROUND_ITS_ERRORS:
-        if spec := find_spec(package):
-            sys.modules.setdefault(package, module_from_spec(spec))  # where its modules lie, and nothing run
 
 
 def _end_with(server: int) -> None:
@@ -112,7 +104,5 @@ def _sendable(error: BaseException) -> Exception:
             return error
     except Exception:  # its own class decides what is raised here
         pass
-    from mcp.server.mcpserver.exceptions import ToolError
-
     said = f"{type(error).__name__}: {error}"[:500]
-    return ToolError(f"it cannot be worked on ({said}); the data may be damaged")
+    return CallError(f"it cannot be worked on ({said}); the data may be damaged")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math import amounts, units
 from memento_toolhub.servers.math.amounts import Amount
 from memento_toolhub.servers.math.arithmetic import is_matrix, is_plain, is_zero
@@ -34,13 +34,13 @@ def convert_units(quantity: str, to: str, digits: int) -> Answer:
     """A quantity in another unit."""
     node = parse(quantity, "quantity", units=True)
     if isinstance(node, Conversion):
-        raise ToolError("quantity: holds a conversion already; give the unit in `to`")
+        raise CallError("quantity: holds a conversion already; give the unit in `to`")
     given = evaluate(node, Scope("quantity", units=True))
     want = evaluate(parse(to, "to", units=True), Scope("to", units=True))
     try:
         return _answer(amounts.convert(given, want), node, digits)
     except RefusedError as error:
-        raise ToolError(f"to: {error}") from error
+        raise CallError(f"to: {error}") from error
 
 
 def simplify(expression: str, digits: int) -> Simplified:
@@ -56,7 +56,7 @@ def simplify(expression: str, digits: int) -> Simplified:
         answer = _answer(simple, node, digits)
         forms = {"factored": exact(sp.factor(value)), "expanded": exact(sp.expand(value))}
     except RefusedError as error:
-        raise ToolError(f"expression: {error}") from error
+        raise CallError(f"expression: {error}") from error
     other = {name: text for name, text in forms.items() if text != answer.exact and len(text) <= 5_000}
     return Simplified.model_validate({**answer.model_dump(), **other})
 
@@ -71,7 +71,7 @@ def _answer(value: Any, node: Node, digits: int) -> Answer:
             if len(shown.exact) > _LONG_FRACTION and shown.unit:
                 notes.append("exact is by the tabulated sizes of the units, of which some are measured or rounded")
     except RefusedError as error:
-        raise ToolError(f"expression: {error}") from error
+        raise CallError(f"expression: {error}") from error
     return Answer(
         exact=shown.exact, decimal=shown.decimal, unit=shown.unit, read_as=written(node), notes=[*notes, *shown.notes]
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.arithmetic import is_plain
 from memento_toolhub.servers.math.evaluate import Scope, evaluate
 from memento_toolhub.servers.math.numeric import function, number, vanishes
@@ -28,10 +28,10 @@ def symbol(name: str, field: str, *, real: bool = False) -> Any:
     """The variable of a name.
 
     Raises:
-        ToolError: if that cannot be the name of a variable.
+        CallError: if that cannot be the name of a variable.
     """
     if not _NAME.fullmatch(name) or len(name) > 40 or name in FUNCTION_NAMES:
-        raise ToolError(f"{field}: {name[:40]!r} cannot be a variable; use a name such as x, t or v_0")
+        raise CallError(f"{field}: {name[:40]!r} cannot be a variable; use a name such as x, t or v_0")
     return sp.Symbol(name, real=True) if real else sp.Symbol(name)
 
 
@@ -44,12 +44,12 @@ def differentiate(expression: str, variable: str, order: int, digits: int) -> An
     for _ in range(order):
         derivative = _shorter(derivative.diff(about))
     if derivative.has(sp.Derivative, sp.Subs):
-        raise ToolError(f"expression: no formula for the derivative was found (only {derivative!s:.200})")
+        raise CallError(f"expression: no formula for the derivative was found (only {derivative!s:.200})")
     notes = [] if about in value.free_symbols else [f"{variable} is not in the expression"]
     try:
         shown = show(derivative, digits)
     except RefusedError as error:
-        raise ToolError(f"expression: {error}") from error
+        raise CallError(f"expression: {error}") from error
     return Answer(exact=shown.exact, decimal=shown.decimal, read_as=written(node), notes=notes)
 
 
@@ -78,23 +78,23 @@ def quadrature(expression: str, variable: str, lower: str, upper: str, digits: i
     """A definite integral by tanh-sinh quadrature (mpmath), with an estimate of its error.
 
     Raises:
-        ToolError: if it has no bounds, other variables, or no value somewhere.
+        CallError: if it has no bounds, other variables, or no value somewhere.
     """
     about, value, limits, read_as = _asked(expression, variable, lower, upper)
     if not limits:
-        raise ToolError(
+        raise CallError(
             "expression: no antiderivative was found; with lower and upper it can be worked out as a number"
         )
     if value.free_symbols - {about} or any(limit.free_symbols for limit in limits):
-        raise ToolError("expression: no closed form was found, and with other variables in it there is no number")
+        raise CallError("expression: no closed form was found, and with other variables in it there is no number")
     try:
         result, error = _quad(value, about, limits)
     except (ValueError, TypeError, ArithmeticError) as failure:
-        raise ToolError(
+        raise CallError(
             f"expression: no closed form was found, and it has no number everywhere between the bounds ({failure})"
         ) from failure
     if error > max(1e-6, 1e-6 * abs(result)):
-        raise ToolError(
+        raise CallError(
             f"expression: neither a closed form nor a reliable number was found (about {mpmath.nstr(result, 6)}, "
             f"off by up to {mpmath.nstr(error, 2)}); does it converge? Split it where it jumps or is infinite"
         )
@@ -112,7 +112,7 @@ def quadrature(expression: str, variable: str, lower: str, upper: str, digits: i
 def _asked(expression: str, variable: str, lower: str, upper: str) -> tuple[Any, Any, tuple[Any, ...], str]:
     about = symbol(variable, "variable", real=True)
     if bool(lower.strip()) != bool(upper.strip()):
-        raise ToolError("lower, upper: give both for a definite integral, or none for an antiderivative")
+        raise CallError("lower, upper: give both for a definite integral, or none for an antiderivative")
     node = parse(expression)
     value = _single(evaluate(node, Scope(values={variable: about}, free=True, real=True)))
     if not lower.strip():
@@ -121,7 +121,7 @@ def _asked(expression: str, variable: str, lower: str, upper: str) -> tuple[Any,
     limits = tuple(_single(evaluate(parse(text, field), Scope(field, free=True, real=True))) for field, text in given)
     for limit, (field, _) in zip(limits, given, strict=True):
         if about in limit.free_symbols:
-            raise ToolError(f"{field}: holds the variable {variable} itself; name one of them differently")
+            raise CallError(f"{field}: holds the variable {variable} itself; name one of them differently")
     return about, value, limits, written(node)
 
 
@@ -164,7 +164,7 @@ def _quad(value: Any, about: Any, limits: tuple[Any, ...]) -> tuple[Any, Any]:
 
 def _single(value: Any) -> Any:
     if not is_plain(value):
-        raise ToolError("expression: one expression is wanted, not a matrix or list; give its entries one at a time")
+        raise CallError("expression: one expression is wanted, not a matrix or list; give its entries one at a time")
     return value
 
 

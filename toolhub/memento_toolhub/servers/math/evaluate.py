@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math import amounts, arithmetic, units
 from memento_toolhub.servers.math.amounts import Amount
 from memento_toolhub.servers.math.binding import BINDERS, countable, one_by_one
@@ -66,15 +66,15 @@ def evaluate(node: Node, scope: Scope) -> Any:
     """What an expression stands for.
 
     Raises:
-        ToolError: naming the position and what is wrong there.
+        CallError: naming the position and what is wrong there.
     """
     try:
         return _step(node, scope)
     except RefusedError as error:
-        raise ToolError(f"{scope.field}: at {node.at}: {error}") from error
+        raise CallError(f"{scope.field}: at {node.at}: {error}") from error
     except (TypeError, AttributeError, NotImplementedError, ArithmeticError, ValueError) as error:
         detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise ToolError(f"{scope.field}: at {node.at}: it cannot be worked out ({detail})") from error
+        raise CallError(f"{scope.field}: at {node.at}: it cannot be worked out ({detail})") from error
 
 
 def _step(node: Node, scope: Scope) -> Any:

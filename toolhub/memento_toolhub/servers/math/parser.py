@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.syntax import (
     Call,
     Conversion,
@@ -37,7 +36,7 @@ def parse(text: str, field: str = "expression", *, units: bool = False) -> Node:
     ("1/2x"), it is refused. With `units`, a number and the names right after it hold together: "3 km / 20 min".
 
     Raises:
-        ToolError: naming the position, what stands there, and what may.
+        CallError: naming the position, what stands there, and what may.
     """
     parser = _Parser(tokens(text, field), field, units)
     node = parser.whole()
@@ -59,7 +58,7 @@ class _Parser:
     def next(self) -> Token:
         return self._words[self._at]
 
-    def unexpected(self, wanted: str) -> ToolError:
+    def unexpected(self, wanted: str) -> CallError:
         token = self.next
         if token.kind == "end":
             return self._error(token, f"it ends at {token.at}, where {wanted} is wanted")
@@ -80,8 +79,8 @@ class _Parser:
             raise self._error(self.next, f"{self.next.text!r} at {self.next.at} is a second relation; give each alone")
         return Relation(token.text, left, right, token.at)
 
-    def _error(self, token: Token, problem: str) -> ToolError:
-        return ToolError(f"{self._field}: {problem}")
+    def _error(self, token: Token, problem: str) -> CallError:
+        return CallError(f"{self._field}: {problem}")
 
     def _is(self, *operators: str) -> bool:
         return self.next.kind == "operator" and self.next.text in operators

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from typing import Annotated, Any, TypeVar
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import Rests, offer_read_more
 from memento_toolhub.servers.kit.tool_server import ToolServer
@@ -135,7 +135,7 @@ def _offer_statistics(server: MCPServer) -> None:
         """Describe a list of numbers, exactly: count, sum, mean, median, modes, range, variance and standard deviation
         (sample and population), quartiles; with a second list also covariance, correlation and the fitted line."""
         if paired and len(paired) != len(numbers):
-            raise ToolError(f"paired: has {len(paired)} values and numbers has {len(numbers)}; give one for each")
+            raise CallError(f"paired: has {len(paired)} values and numbers has {len(numbers)}; give one for each")
         described: Described = await _perform("describe", numbers, paired)
         return described
 
@@ -143,7 +143,7 @@ def _offer_statistics(server: MCPServer) -> None:
 async def _perform(task: str, *args: object) -> Any:
     missing = [name for name in ("sympy", "pint") if find_spec(name) is None]
     if missing:
-        raise ToolError(f"{' and '.join(missing)} is not installed; install it with: pip install 'memento-cbr[math]'")
+        raise CallError(f"{' and '.join(missing)} is not installed; install it with: pip install 'memento-cbr[math]'")
     return await run_apart(perform, task, *args, bounds=_BOUNDS)
 
 
@@ -151,7 +151,7 @@ async def _within_time(task: str, *args: object) -> Any:
     """What a task returns, or None where it took too long and there is another way."""
     try:
         return await _perform(task, *args)
-    except ToolError as error:
+    except CallError as error:
         if isinstance(error.__cause__, TimeoutError):
             return None
         raise

@@ -15,7 +15,7 @@ _MOST_ROOT_BITS = 3_000
 
 
 class RefusedError(Exception):
-    """A step that will not be computed, and why; whoever knows its position makes a ToolError of it."""
+    """A step that will not be computed, and why; whoever knows its position makes a CallError of it."""
 
 
 def bits(value: Any) -> int:

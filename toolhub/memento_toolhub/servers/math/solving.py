@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.arithmetic import is_plain
 from memento_toolhub.servers.math.calculus import symbol
 from memento_toolhub.servers.math.evaluate import Scope, evaluate
@@ -48,7 +48,7 @@ class Problem:
             try:
                 require_expandable(left - right)
             except RefusedError as error:
-                raise ToolError(f"equations: {error}") from error
+                raise CallError(f"equations: {error}") from error
             self.zeros.append(left - right)
         else:
             self.orders.append(_ORDERS[node.operator](left, right))
@@ -87,7 +87,7 @@ def _single_equation(problem: Problem, real: bool, digits: int) -> Solved:
     if unknown not in zero.free_symbols:
         if zero.is_number:
             return Solved(status="no_solution", complete=True, read_as=problem.read_as)
-        raise ToolError(f"unknowns: {unknown} is not in the equation; its variables: {_names(zero.free_symbols)}")
+        raise CallError(f"unknowns: {unknown} is not in the equation; its variables: {_names(zero.free_symbols)}")
     if zero.is_polynomial(unknown):
         polynomial = _polynomial(problem, real, digits)
         if polynomial is not None:
@@ -129,7 +129,7 @@ def _polynomial(problem: Problem, real: bool, digits: int) -> Solved | None:
     (zero,), (unknown,) = problem.zeros, problem.unknowns
     polynomial = sp.Poly(zero, unknown)
     if polynomial.degree() > 200:
-        raise ToolError(f"equations: a polynomial of degree {polynomial.degree()}; 200 is the most")
+        raise CallError(f"equations: a polynomial of degree {polynomial.degree()}; 200 is the most")
     found = sp.roots(polynomial)
     if sum(found.values()) == polynomial.degree():
         roots = [root for root in found if not real or _is_real(root)]
@@ -172,7 +172,7 @@ def _contradictory(zeros: list[Any], unknowns: list[Any]) -> bool:
 
 def _inequalities(problem: Problem, digits: int) -> Solved:
     if len(problem.unknowns) != 1:
-        raise ToolError("unknowns: inequalities are solved for one unknown; fix the others")
+        raise CallError("unknowns: inequalities are solved for one unknown; fix the others")
     (unknown,) = problem.unknowns
     found, notes = sp.S.Reals, ["inequalities are solved over the real numbers"]
     period = _period(problem, unknown)
@@ -186,7 +186,7 @@ def _inequalities(problem: Problem, digits: int) -> Solved:
         for zero in problem.zeros:
             found = found.intersect(sp.solveset(zero, unknown, sp.S.Reals))
     except (NotImplementedError, ValueError) as error:
-        raise ToolError(f"equations: this inequality cannot be solved exactly ({error!s:.200})") from error
+        raise CallError(f"equations: this inequality cannot be solved exactly ({error!s:.200})") from error
     if period is not None:
         notes.append(f"only one period is given: the same is true at any whole multiple of {period} from there")
     if found is sp.S.EmptySet:
@@ -210,7 +210,7 @@ def _period(problem: Problem, unknown: Any) -> Any:
     periods = [sp.periodicity(order.lhs - order.rhs, unknown) for order in orders]
     repeated = [period for period in periods if period]
     if repeated and len(problem.orders) + len(problem.zeros) > 1:
-        raise ToolError("equations: give a periodic inequality (sin, cos, ...) alone")
+        raise CallError("equations: give a periodic inequality (sin, cos, ...) alone")
     return repeated[0] if repeated else None
 
 
@@ -236,7 +236,7 @@ def _is_real(value: Any) -> bool:
 
 def _single(value: Any) -> Any:
     if not is_plain(value):
-        raise ToolError(
+        raise CallError(
             "equations: numbers and variables are wanted, not matrices or lists; write one equation per entry"
         )
     return value

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.math.syntax import MOST_CHARS
 
 _SAME = {
@@ -42,12 +41,12 @@ def tokens(text: str, field: str) -> list[Token]:
     """The words of a text, "end" last.
 
     Raises:
-        ToolError: if it is empty or too long, or holds a character that has no meaning here.
+        CallError: if it is empty or too long, or holds a character that has no meaning here.
     """
     if not text.strip():
-        raise ToolError(f"{field}: is empty; write something like 2*(3 + 4)")
+        raise CallError(f"{field}: is empty; write something like 2*(3 + 4)")
     if len(text) > MOST_CHARS:
-        raise ToolError(f"{field}: has {len(text)} characters; {MOST_CHARS} are the most, so ask for a part at a time")
+        raise CallError(f"{field}: has {len(text)} characters; {MOST_CHARS} are the most, so ask for a part at a time")
     return [*_words(text, field), Token("end", "", len(text))]
 
 
@@ -56,7 +55,7 @@ def _words(text: str, field: str) -> Iterator[Token]:
     while at < len(text):
         found = _WORDS.match(text, at)
         if found is None or found.lastgroup is None:
-            raise ToolError(_strange(text, at, field))
+            raise CallError(_strange(text, at, field))
         kind, word = found.lastgroup, found.group()
         if kind == "raised":
             yield from _raised(word, at, field)
@@ -74,7 +73,7 @@ def _words(text: str, field: str) -> Iterator[Token]:
 def _raised(word: str, at: int, field: str) -> Iterator[Token]:
     number = word.translate(_LOWERED)
     if not re.fullmatch(r"-?[0-9]+", number):
-        raise ToolError(f"{field}: {word!r} at {at} is no exponent")
+        raise CallError(f"{field}: {word!r} at {at} is no exponent")
     yield Token("operator", "^", at)
     if number.startswith("-"):
         yield Token("operator", "-", at)
@@ -83,7 +82,7 @@ def _raised(word: str, at: int, field: str) -> Iterator[Token]:
 
 def _checked(word: str, at: int, field: str) -> str:
     if "__" in word or word.endswith("_") or len(word) > 40:
-        raise ToolError(f"{field}: {word[:40]!r} at {at} cannot be a name; use letters, digits and single _ inside")
+        raise CallError(f"{field}: {word[:40]!r} at {at} cannot be a name; use letters, digits and single _ inside")
     return {"π": "pi", "°C": "degC", "°F": "degF"}.get(word, word)
 
 

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from mcp.server.mcpserver.exceptions import ToolError
+from memento_toolhub.servers.kit.call_error import CallError
 
 _WRITTEN_DIGITS = 100_000
 _HERE = "memento_toolhub.servers.math"
@@ -27,15 +27,15 @@ def perform(task: str, *args: object) -> Any:
     """What a task of one of the modules returns.
 
     Raises:
-        ToolError: if it cannot be done, whatever the reason.
+        CallError: if it cannot be done, whatever the reason.
     """
     sys.set_int_max_str_digits(_WRITTEN_DIGITS)
     try:
         return getattr(import_module(f"{_HERE}.{_MODULES[task]}"), task)(*args)
-    except (ToolError, MemoryError):
+    except (CallError, MemoryError):
         raise
     except RecursionError as error:
-        raise ToolError("expression: is nested too deeply to be worked out; ask for a part at a time") from error
+        raise CallError("expression: is nested too deeply to be worked out; ask for a part at a time") from error
     except Exception as error:  # whatever sympy raises on odd input; it may not be possible to pickle
         detail = str(error).splitlines()[0][:200] if str(error) else ""
-        raise ToolError(f"expression: it could not be worked out ({type(error).__name__}: {detail})") from None
+        raise CallError(f"expression: it could not be worked out ({type(error).__name__}: {detail})") from None

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.kit import roots
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.kinds import why_not
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     """A container for reading, from the file alone.
 
     Raises:
-        ToolError: if it is none that can be read, or breaks while it is read.
+        CallError: if it is none that can be read, or breaks while it is read.
     """
     import av
 
@@ -58,14 +57,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         said = str(getattr(error, "strerror", "") or error)[:200]
         why = why_not(path, "sound or video")
-        raise ToolError(f"path: {path.name} cannot be read: {why}; ffmpeg says: {said}") from None
+        raise CallError(f"path: {path.name} cannot be read: {why}; ffmpeg says: {said}") from None
 
 
 def about(path: Path) -> About:
     """What there is to say of a video.
 
     Raises:
-        ToolError: if it is none that can be read.
+        CallError: if it is none that can be read.
     """
     with opened(path) as container:
         video = moving(container, path)
@@ -85,14 +84,14 @@ def moving(container: InputContainer, path: Path) -> VideoStream:
     """The video track; the cover of a piece of music is none.
 
     Raises:
-        ToolError: if there is none.
+        CallError: if there is none.
     """
     from av.stream import Disposition
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
-    raise ToolError(f"path: {path.name} has no video track; for its sound use transcribe")
+    raise CallError(f"path: {path.name} has no video track; for its sound use transcribe")
 
 
 def length_of(container: InputContainer, stream: Stream) -> float:
@@ -132,12 +131,12 @@ def stretch_end(start: float, end: float, whole: float) -> float:
     """Where a stretch of a file ends; all in seconds, 0 being the end of the file, or a length nobody knows.
 
     Raises:
-        ToolError: if there is no such stretch.
+        CallError: if there is no such stretch.
     """
     if whole and start >= whole:
-        raise ToolError(f"start: {start:g} s is after the end of the file, which has {whole:.1f} s")
+        raise CallError(f"start: {start:g} s is after the end of the file, which has {whole:.1f} s")
     if end and end <= start:
-        raise ToolError(f"end: {end:g} s is not after the start at {start:g} s")
+        raise CallError(f"end: {end:g} s is not after the start at {start:g} s")
     return min(end or whole, whole or end)
 
 

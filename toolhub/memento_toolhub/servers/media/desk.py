@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options, package_need
 from memento_toolhub.servers.kit.rest import Rests
 from memento_toolhub.servers.kit.roots import Roots
@@ -41,29 +40,29 @@ class Desk:
         """The file a path names: in a root, or a frame that was kept.
 
         Raises:
-            ToolError: if there is none that may be read, or the packages to open it are missing.
+            CallError: if there is none that may be read, or the packages to open it are missing.
         """
         for need in (package_need("PIL", "media"), package_need("av", "media")):
             if not need.ok:
-                raise ToolError(f"the package {need.name} is not installed; {need.fix}")
+                raise CallError(f"the package {need.name} is not installed; {need.fix}")
         if Path(written).parent == self._frames:
             return Roots((self._frames.resolve(),)).file(written)
         return self.options.roots.file(written)
 
     def need_eyes(self) -> Eyes:
         """Raises:
-        ToolError: if there is no vision model.
+        CallError: if there is no vision model.
         """
         if self.eyes is None:
-            raise ToolError(VISION)
+            raise CallError(VISION)
         return self.eyes
 
     def need_ears(self) -> Ears:
         """Raises:
-        ToolError: if there is no speech model.
+        CallError: if there is no speech model.
         """
         if self.ears is None:
-            raise ToolError(SPEECH)
+            raise CallError(SPEECH)
         return self.ears
 
     def keep(self, source: Path, frames: Sequence[Frame]) -> list[str]:

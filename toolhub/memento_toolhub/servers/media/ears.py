@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import anyio
 import httpx2
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.seams import Ears, Segment, Transcript
 from memento_toolhub.servers.media.sound import RATE
 from memento_toolhub.servers.media.whisper import WhisperEars
@@ -105,7 +105,7 @@ class EndpointEars:
         """What is said in a piece of sound.
 
         Raises:
-            ToolError: if the endpoint cannot be reached, refuses, or answers in no form that is known.
+            CallError: if the endpoint cannot be reached, refuses, or answers in no form that is known.
         """
         said = await self._answer(_wav(samples), language)
         listed = said.get("segments")
@@ -155,12 +155,12 @@ class EndpointEars:
             raise self._problem("it answered without a text", "it may be no endpoint for transcriptions")
         return said
 
-    def _refusal(self, response: httpx2.Response) -> ToolError:
+    def _refusal(self, response: httpx2.Response) -> CallError:
         hint = _HINTS.get(response.status_code, f"try again later, or set {VARIABLE} to another one")
         return self._problem(f"it answered {response.status_code} ({' '.join(response.text.split())[:300]})", hint)
 
-    def _problem(self, said: str, hint: str) -> ToolError:
-        return ToolError(f"{self.name}: {said.replace(self._key, '***') if self._key else said}; {hint}")
+    def _problem(self, said: str, hint: str) -> CallError:
+        return CallError(f"{self.name}: {said.replace(self._key, '***') if self._key else said}; {hint}")
 
 
 def _wav(samples: Samples) -> bytes:

@@ -8,8 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.containers import begin_of, jump, length_of, moving, opened
 from memento_toolhub.servers.media.pictures import encoded
 from memento_toolhub.servers.media.seams import Picture
@@ -60,7 +59,7 @@ def scene_times(path: Path, n: int, start: float, end: float) -> list[float]:
     one where the picture changes.
 
     Raises:
-        ToolError: if there is no video that can be read.
+        CallError: if there is no video that can be read.
     """
     strongest = sorted(_changes(path, start, end), key=lambda change: -change[1])[: n - 1]
     times = sorted({round(min(time + _AFTER_CUT_S, end), 3) for time, _ in strongest})
@@ -74,7 +73,7 @@ def frames_at(path: Path, times: Iterable[float], side: int) -> list[Frame]:
         side: the most pixels of a side.
 
     Raises:
-        ToolError: if there is no video that can be read, or no frame of it.
+        CallError: if there is no video that can be read, or no frame of it.
     """
     made: dict[float, Frame] = {}
     with opened(path) as container:
@@ -84,7 +83,7 @@ def frames_at(path: Path, times: Iterable[float], side: int) -> list[Frame]:
             if shown is not None and shown[0] not in made:
                 made[shown[0]] = _as_frame(*shown, side)
     if not made:
-        raise ToolError(f"path: no frame of {path.name} can be decoded; the file is broken or cut off")
+        raise CallError(f"path: no frame of {path.name} can be decoded; the file is broken or cut off")
     return [made[time] for time in sorted(made)]
 
 
@@ -92,7 +91,7 @@ def _video(container: InputContainer, path: Path) -> VideoStream:
     stream = moving(container, path)
     context = stream.codec_context
     if context.width * context.height > _MOST_PIXELS:
-        raise ToolError(f"path: the video has {context.width} x {context.height} pixels; that is too large")
+        raise CallError(f"path: the video has {context.width} x {context.height} pixels; that is too large")
     stream.thread_type = "AUTO"
     context.thread_count = 2
     return stream

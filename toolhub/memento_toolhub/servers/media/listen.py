@@ -58,7 +58,7 @@ async def heard(
     """What is said in a file, at times of the file.
 
     Raises:
-        ToolError: if there is no sound in it that can be read, or it cannot be heard.
+        CallError: if there is no sound in it that can be read, or it cannot be heard.
     """
     segments: list[Segment] = []
     exact, found = True, ""

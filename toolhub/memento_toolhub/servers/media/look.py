@@ -6,11 +6,11 @@ from typing import Annotated
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from memento_toolhub.servers.kit.apart import run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import MaxChars, Piece
 from memento_toolhub.servers.media import ocr
 from memento_toolhub.servers.media.desk import VISION, Desk
@@ -104,7 +104,7 @@ def _offer_read(server: MCPServer, desk: Desk) -> None:
         For handwriting, charts or questions use describe_image."""
         tesseract, confidence = ocr.program(), None
         if tesseract is None and desk.eyes is None:
-            raise ToolError(f"nobody can read pictures here: {ocr.INSTALL}; or use a model: {VISION}")
+            raise CallError(f"nobody can read pictures here: {ocr.INSTALL}; or use a model: {VISION}")
         opened = await run_apart(open_picture, desk.file(path), tesseract is not None)
         if tesseract is not None:
             read = await ocr.read(tesseract, opened.picture.data, language)

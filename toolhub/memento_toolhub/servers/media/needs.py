@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Need, package_need
 from memento_toolhub.servers.media import ocr
 from memento_toolhub.servers.media.desk import SPEECH, VISION
@@ -50,6 +49,6 @@ def _speech(environment: Mapping[str, str]) -> Need:
         folder = ears.folder() if isinstance(ears, WhisperEars) else ""
     except ValueError as error:
         return Need(name, False, str(error), SPEECH, tools)
-    except ToolError as error:
+    except CallError as error:
         return Need(name, False, "it is not on this machine", str(error), tools)
     return Need(name, True, f"{ears.name} in {folder}" if folder else ears.name, tools=tools)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.kit.call_error import CallError
 
 INSTALL = "install Tesseract (Debian: apt install tesseract-ocr; macOS: brew install tesseract)"
 _SECONDS = 90.0
@@ -43,13 +44,13 @@ async def read(tesseract: str, png: bytes, language: str) -> Read:
         language: one or several of those installed, joined with +.
 
     Raises:
-        ToolError: if a language is not installed, or Tesseract fails or takes too long.
+        CallError: if a language is not installed, or Tesseract fails or takes too long.
     """
     known = (await _run([tesseract, "--list-langs"])).split()
     missing = [one for one in language.split("+") if one not in known]
     if missing:
         there = ", ".join(sorted(line for line in known if re.fullmatch(r"[a-zA-Z]{3}(_\w+)?", line)))
-        raise ToolError(
+        raise CallError(
             f"language: {', '.join(map(repr, missing))} is not installed for Tesseract; there are {there}"
             " (Debian: apt install tesseract-ocr-deu for deu)"
         )
@@ -83,10 +84,10 @@ async def _run(command: list[str]) -> str:
         with anyio.fail_after(_SECONDS):
             done = await anyio.run_process(command, check=False, env=environment)
     except TimeoutError:
-        raise ToolError(f"Tesseract took longer than {_SECONDS:g} s and was stopped; give a smaller picture") from None
+        raise CallError(f"Tesseract took longer than {_SECONDS:g} s and was stopped; give a smaller picture") from None
     except OSError as error:
-        raise ToolError(f"Tesseract could not be started ({error}); {INSTALL}") from error
+        raise CallError(f"Tesseract could not be started ({error}); {INSTALL}") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()[-300:]
-        raise ToolError(f"Tesseract could not read the picture: {said or f'it ended with {done.returncode}'}")
+        raise CallError(f"Tesseract could not read the picture: {said or f'it ended with {done.returncode}'}")
     return done.stdout.decode(errors="replace")

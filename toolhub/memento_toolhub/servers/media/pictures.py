@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.roots import opened
 from memento_toolhub.servers.media.kinds import why_not
 from memento_toolhub.servers.media.seams import Picture
@@ -48,7 +47,7 @@ def open_picture(path: Path, for_ocr: bool = False) -> Opened:
     """A picture the right way up on white: at the size models take, or as PNG large enough for letters to be read.
 
     Raises:
-        ToolError: if the file is no picture that can be read.
+        CallError: if the file is no picture that can be read.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -57,14 +56,14 @@ def open_picture(path: Path, for_ocr: bool = False) -> Opened:
         with opened(path) as stream, Image.open(stream, formats=_FORMATS) as file:
             if file.width * file.height > _MOST_PIXELS:
                 most = f"{_MOST_PIXELS:,} in all are the most"
-                raise ToolError(f"path: the picture has {file.width} x {file.height} pixels; {most}")
+                raise CallError(f"path: the picture has {file.width} x {file.height} pixels; {most}")
             frames = getattr(file, "n_frames", 1)
             file.seek(0)
             kind, image = file.format or "", _on_white(ImageOps.exif_transpose(file))
     except UnidentifiedImageError:
-        raise ToolError(f"path: {path.name} cannot be opened as a picture: {why_not(path, 'picture')}") from None
+        raise CallError(f"path: {path.name} cannot be opened as a picture: {why_not(path, 'picture')}") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ToolError(f"path: {path.name} is a broken or truncated picture ({str(error)[:200]})") from None
+        raise CallError(f"path: {path.name} is a broken or truncated picture ({str(error)[:200]})") from None
     width, height = image.size
     note = f"it holds several pictures: only the first of its {frames} is shown" if frames > 1 else ""
     picture = _for_ocr(image) if for_ocr else encoded(image, _MODEL_SIDE)

@@ -32,7 +32,7 @@ class Eyes(Protocol):
         """The answer to a question about pictures, which are shown in their order.
 
         Raises:
-            ToolError: if there is none; the message says why and what to do.
+            CallError: if there is none; the message says why and what to do.
         """
 
 
@@ -77,5 +77,5 @@ class Ears(Protocol):
             language: a code such as "en"; empty where it has to be found out.
 
         Raises:
-            ToolError: if it cannot be heard; the message says why and what to do.
+            CallError: if it cannot be heard; the message says why and what to do.
         """

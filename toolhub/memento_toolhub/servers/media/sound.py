@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.media.containers import begin_of, jump, length_of, opened, stretch_end
 
 if TYPE_CHECKING:
@@ -52,18 +51,18 @@ def write_sound(path: Path, out: Path, start: float, end: float) -> Sound:
         end: in seconds; 0 is the end of the file.
 
     Raises:
-        ToolError: if there is no audio that can be read, it is silent, or the stretch is too long or empty.
+        CallError: if there is no audio that can be read, it is silent, or the stretch is too long or empty.
     """
     begins, written, peak, broken = start, 0, 0, False
     with opened(path) as container, out.open("wb") as file:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
-            raise ToolError(f"path: {path.name} has no audio track, so nothing can be heard")
+            raise CallError(f"path: {path.name} has no audio track, so nothing can be heard")
         whole = length_of(container, stream)
         wanted = stretch_end(start, end, whole) - start
         if wanted > _MOST_SECONDS:
             most = f"the {_MOST_SECONDS:.0f} s heard at once"
-            raise ToolError(f"end: {wanted:.0f} s are more than {most}; narrow start and end")
+            raise CallError(f"end: {wanted:.0f} s are more than {most}; narrow start and end")
         limit = int(((end - start) if end else _MOST_SECONDS) * RATE)  # the length a file announces may be a guess
         for at, samples in _samples_from(container, stream, start):
             begins = begins if written else at
@@ -75,9 +74,9 @@ def write_sound(path: Path, out: Path, start: float, end: float) -> Sound:
             if len(kept) < len(samples):
                 break
     if not written:
-        raise ToolError(f"path: no sound of {path.name} can be decoded; the file is broken, or ends before the start")
+        raise CallError(f"path: no sound of {path.name} can be decoded; the file is broken, or ends before the start")
     if peak <= _SILENT:
-        raise ToolError(f"path: the sound of {path.name} is silent throughout ({written / RATE:.1f} s)")
+        raise CallError(f"path: the sound of {path.name} is silent throughout ({written / RATE:.1f} s)")
     return Sound(begins, written / RATE, whole, "parts of the sound are broken and were left out" if broken else "")
 
 

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import MaxChars, Piece
 from memento_toolhub.servers.media.containers import About, about, clock, stretch_end
 from memento_toolhub.servers.media.desk import SPEECH, Desk
@@ -165,7 +165,7 @@ async def _spoken(desk: Desk, file: Path, known: About, start: float, end: float
 
     try:
         transcript, _ = await heard(desk.ears, file, "", start, end, on_progress)
-    except ToolError as error:
+    except CallError as error:
         return "", f"its sound could not be heard: {error}"
     return written_out(transcript.segments), f"{len(transcript.segments)} segments of speech, by {desk.ears.name}"
 

@@ -9,9 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import package_need
 from memento_toolhub.servers.media.seams import Segment, Transcript
 from memento_toolhub.servers.media.sound import RATE
@@ -41,7 +40,7 @@ class WhisperEars:
         """Where its files are.
 
         Raises:
-            ToolError: if the package or the model is not on this machine; the message says how to get it.
+            CallError: if the package or the model is not on this machine; the message says how to get it.
         """
         return _folder(self._model)
 
@@ -49,7 +48,7 @@ class WhisperEars:
         """What is said in a piece of sound.
 
         Raises:
-            ToolError: if the package or the model is missing, or the model does not know the language.
+            CallError: if the package or the model is missing, or the model does not know the language.
         """
         bounds = Bounds(_LOADING_S + _SLOWEST * len(samples) / RATE, _MEMORY_MB)
         return await run_apart(_heard, self._model, samples, language, bounds=bounds)
@@ -58,7 +57,7 @@ class WhisperEars:
 def _folder(model: str) -> str:
     package = package_need("faster_whisper", "media")
     if not package.ok:
-        raise ToolError(f"faster-whisper is not installed; {package.fix}")
+        raise CallError(f"faster-whisper is not installed; {package.fix}")
     from faster_whisper import available_models, download_model
 
     folder = Path(model).expanduser()
@@ -68,7 +67,7 @@ def _folder(model: str) -> str:
         sizes = available_models()
         code = f"import faster_whisper; faster_whisper.download_model({model!r})"
         fetch = f", and get it once with: {shlex.join([sys.executable, '-c', code])}" if model in sizes else ""
-        raise ToolError(
+        raise CallError(
             f"the model whisper:{model} is not on this machine; name a folder that holds one in CTranslate2's format,"
             f" or one of {', '.join(sizes)}{fetch}"
         ) from None
@@ -83,7 +82,7 @@ def _loaded(model: str) -> Any:
     try:
         return WhisperModel(folder)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ToolError(f"whisper:{model}: it cannot be loaded ({error}); see {folder}, or use another") from None
+        raise CallError(f"whisper:{model}: it cannot be loaded ({error}); see {folder}, or use another") from None
 
 
 def _heard(name: str, samples: Samples, language: str) -> Transcript:
@@ -92,7 +91,7 @@ def _heard(name: str, samples: Samples, language: str) -> Transcript:
     model = _loaded(name)
     if language and language not in model.supported_languages:
         known = ", ".join(model.supported_languages)
-        raise ToolError(f"language: {language!r} is not one whisper:{name} knows; it knows {known}")
+        raise CallError(f"language: {language!r} is not one whisper:{name} knows; it knows {known}")
     # Without the filter Whisper hears words in silence and noise.
     segments, about = model.transcribe(samples.astype(np.float32) / 32768, language=language or None, vad_filter=True)
     said = [(round(one.start, 2), round(one.end, 2), one.text.strip()) for one in segments]

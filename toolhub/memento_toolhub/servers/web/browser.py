@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 import psutil
-from mcp.server.mcpserver.exceptions import ToolError
 
 from memento_toolhub.process.children import of_this_process
+from memento_toolhub.servers.kit.call_error import CallError
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Playwright
@@ -124,10 +124,10 @@ async def isolated(program: Program) -> AsyncIterator[tuple[BrowserContext, Path
     """An empty browser in a process of its own, and the folder of its profile; both are gone afterwards.
 
     Raises:
-        ToolError: if it cannot be started.
+        CallError: if it cannot be started.
     """
     if program.problem:
-        raise ToolError(f"render: {program.problem}")
+        raise CallError(f"render: {program.problem}")
     from playwright.async_api import async_playwright
 
     with (
@@ -187,10 +187,10 @@ async def _launch(playwright: Playwright, program: Program, home: Path, marker: 
             timeout=_LAUNCH_SECONDS * 1000,
         )
         if persistent.browser is None:
-            raise ToolError("render: this version of Playwright is too old; update it")
+            raise CallError("render: this version of Playwright is too old; update it")
         return await persistent.browser.new_context(service_workers="block", accept_downloads=False)
     except Error as error:
-        raise ToolError(f"render: {program.path} does not start{_why(str(error))}") from error
+        raise CallError(f"render: {program.path} does not start{_why(str(error))}") from error
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import anyio
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched
 from memento_toolhub.servers.kit.rest import Piece, Rests
 from memento_toolhub.servers.web.page import Page, links_of, page_of
@@ -83,14 +83,14 @@ async def crawl(plan: Plan, polite: PoliteFetcher, rests: Rests, max_chars: int,
     """The pages of a site from one on.
 
     Raises:
-        ToolError: if the first page cannot be read; an error with another is told with that page.
+        CallError: if the first page cannot be read; an error with another is told with that page.
     """
     walk = _Walk(plan, polite, told)
     with anyio.move_on_after(plan.seconds) as time:
         await walk.all()
     if time.cancelled_caught:
         if not walk.pages:
-            raise ToolError(f"url: the first page was not there within {plan.seconds:g} s; try another site")
+            raise CallError(f"url: the first page was not there within {plan.seconds:g} s; try another site")
         walk.notes.append(f"stopped after {plan.seconds:g} s; ask for fewer pages or a part of the site")
     waiting = [url for url, _ in walk.waiting]
     cut = rests.cut("\n\n".join(walk.texts), max_chars)
@@ -130,7 +130,7 @@ class _Walk:
                 return
             page = await page_of(fetched, self.plan.query, rests=Rests(), max_chars=_PAGE_CHARS)
             links = await links_of(fetched) if depth < self.plan.depth else ()
-        except ToolError as error:
+        except CallError as error:
             if not self.pages and not self.site:
                 raise
             self.pages.append(CrawledPage(url=url, depth=depth, error=str(error)[:_EXCERPT_CHARS]))

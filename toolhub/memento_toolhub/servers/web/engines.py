@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.web.hits import Hit, Hits, TimeRange
 
 _BOUNDS = Bounds(seconds=45, memory_mb=4096)
@@ -16,7 +15,7 @@ async def search(query: str, n: int, time_range: TimeRange, proxy: str = "") -> 
     """What the engines answer.
 
     Raises:
-        ToolError: if ddgs is not installed or no engine answers.
+        CallError: if ddgs is not installed or no engine answers.
     """
     return await run_apart(_search, query, n, time_range, proxy, bounds=_BOUNDS)
 
@@ -26,7 +25,7 @@ def _search(query: str, n: int, time_range: TimeRange, proxy: str) -> Hits:
         from ddgs import DDGS
         from ddgs.exceptions import DDGSException
     except ImportError as error:
-        raise ToolError(f"search: ddgs is not installed (pip install 'memento-cbr[web]'); or {_INSTEAD}") from error
+        raise CallError(f"search: ddgs is not installed (pip install 'memento-cbr[web]'); or {_INSTEAD}") from error
     try:
         found = DDGS(proxy=proxy or None, timeout=_ENGINE_SECONDS).text(
             query, timelimit=time_range[:1] or None, max_results=n
@@ -35,7 +34,7 @@ def _search(query: str, n: int, time_range: TimeRange, proxy: str) -> Hits:
         said = " ".join(str(error).split())
         if said == "No results found.":
             return Hits(())
-        raise ToolError(
+        raise CallError(
             f"search: no search engine could be reached; this machine may be offline, or asked too often: wait, or "
             f"{_INSTEAD} ({said[:300]})"
         ) from error

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urldefrag, urljoin
 
-from mcp.server.mcpserver.exceptions import ToolError
-
 from memento_toolhub.servers.kit.apart import Bounds, run_apart
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched
 from memento_toolhub.servers.web.charset import decoded
 
@@ -67,7 +66,7 @@ async def extracted(page: Fetched) -> Extract:
     """What an HTML page says, found out in a process of its own.
 
     Raises:
-        ToolError: if it is damaged or too much.
+        CallError: if it is damaged or too much.
     """
     return await run_apart(_tried, extract, page.body, page.charset, page.url, bounds=_BOUNDS)
 
@@ -76,7 +75,7 @@ async def links_of(page: Fetched) -> tuple[str, ...]:
     """The absolute http addresses an HTML page links to, without fragments, each once, in the page's order.
 
     Raises:
-        ToolError: if it is damaged or too much.
+        CallError: if it is damaged or too much.
     """
     return await run_apart(_tried, _addresses, page.body, page.charset, page.url, bounds=_BOUNDS)
 
@@ -87,9 +86,9 @@ def _tried(function: Callable[[bytes, str, str], T], body: bytes, charset: str, 
     except MemoryError:
         raise
     except ModuleNotFoundError as error:
-        raise ToolError(f"{error.name} is not installed; install it with: pip install 'memento-cbr[web]'") from None
+        raise CallError(f"{error.name} is not installed; install it with: pip install 'memento-cbr[web]'") from None
     except Exception as error:  # of whatever a library stumbles over, and not all of it can leave this process
-        raise ToolError(f"url: {url} is damaged HTML that cannot be read ({error})"[:500]) from None
+        raise CallError(f"url: {url} is damaged HTML that cannot be read ({error})"[:500]) from None
 
 
 def extract(body: bytes, charset: str, url: str) -> Extract:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import anyio
-from mcp.server.mcpserver.exceptions import ToolError
+
+from memento_toolhub.servers.kit.call_error import CallError
 
 _MOST_HOSTS = 2_000
 
@@ -51,12 +52,12 @@ class Pace:
             interval: in the place of the usual one.
 
         Raises:
-            ToolError: if that is too far away.
+            CallError: if that is too far away.
         """
         now = self._clock()
         at = max(now, self._next.get(host, now))
         if at - now > self._longest_wait:
-            raise ToolError(f"url: {host} wants to be asked again in {math.ceil(at - now)} s; try then, or elsewhere")
+            raise CallError(f"url: {host} wants to be asked again in {math.ceil(at - now)} s; try then, or elsewhere")
         least = self.interval if interval is None else interval
         self._set(host, at + max(least, min(delay, self._most_delay)))
         if at > now:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import anyio.to_thread
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched
 from memento_toolhub.servers.kit.relevance import relevant
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, Piece, Rests
@@ -50,7 +50,7 @@ async def page_of(fetched: Fetched, query: str = "", *, rests: Rests, max_chars:
     """The page of what was fetched (or rendered by a browser: HTML as body, media type text/html, charset utf-8).
 
     Raises:
-        ToolError: if it is no page.
+        CallError: if it is no page.
     """
     known = {"url": fetched.url, "fetched_at": f"{fetched.at:%Y-%m-%dT%H:%M:%SZ}", "from_cache": fetched.from_cache}
     if not is_html(fetched):
@@ -102,7 +102,7 @@ def _chosen(found: Extract, query: str) -> tuple[str, list[str]]:
 def _plain_text(fetched: Fetched) -> str:
     media_type = fetched.media_type
     if not _TEXT.fullmatch(media_type) and (media_type or b"\0" in fetched.body[:4_096]):
-        raise ToolError(
+        raise CallError(
             f"url: {fetched.url} is no page but {media_type or 'a binary file'}; "
             "read_document of the documents server reads many kinds of files from an address"
         )

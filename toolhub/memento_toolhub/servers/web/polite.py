@@ -46,7 +46,7 @@ class PoliteFetcher:
         """What the address answers, from the cache where that is as good.
 
         Raises:
-            ToolError: as Fetcher.get, and if robots.txt asks to stay out or the host asks to wait for long.
+            CallError: as Fetcher.get, and if robots.txt asks to stay out or the host asks to wait for long.
         """
         asked = self.guard.url(url)
         # What was fetched from an allowed host is out of reach once the host is no longer allowed.
@@ -67,7 +67,7 @@ class PoliteFetcher:
         """Wait for the host's turn, for a request made by other means (a browser).
 
         Raises:
-            ToolError: if the address is refused, or robots.txt asks to stay out.
+            CallError: if the address is refused, or robots.txt asks to stay out.
         """
         await self._turn(self.guard.url(url))
 

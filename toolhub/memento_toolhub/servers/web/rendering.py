@@ -13,8 +13,8 @@ from urllib.parse import urldefrag, urlsplit
 
 import anyio
 import anyio.to_thread
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher
 from memento_toolhub.servers.kit.guard import Guard
 from memento_toolhub.servers.kit.options import Options
@@ -92,7 +92,7 @@ class Renderer:
         """The page that a fetched document becomes when its scripts run.
 
         Raises:
-            ToolError: if there is no browser, or the page takes more than it may.
+            CallError: if there is no browser, or the page takes more than it may.
         """
         async with self._turn:
             try:
@@ -105,7 +105,7 @@ class Renderer:
             except ExceptionGroup as group:
                 raise group.exceptions[0] from None
         if visit.result is None:
-            raise ToolError(f"render: its scripts took more than {self._limits.seconds:g} s and were stopped")
+            raise CallError(f"render: its scripts took more than {self._limits.seconds:g} s and were stopped")
         return visit.result
 
 
@@ -165,7 +165,7 @@ class _Visit:
                     await page.goto(target, wait_until="commit")
                 html = await self._settled(session)
             except Error as error:
-                raise ToolError(f"render: the page broke the browser ({str(error).splitlines()[0][:200]})") from error
+                raise CallError(f"render: the page broke the browser ({str(error).splitlines()[0][:200]})") from error
             self.result = Rendered(self._as_fetched(page, html), self._notes())
 
     async def _settled(self, session: CDPSession) -> str:
@@ -179,7 +179,7 @@ class _Visit:
             length = now
         html = await dom.html(session, self.limits.chars)
         if not html:
-            raise ToolError("render: its scripts led on again and again, and left no page to read")
+            raise CallError("render: its scripts led on again and again, and left no page to read")
         return html
 
     async def _answer(self, route: Route, page: Page) -> None:
@@ -188,7 +188,7 @@ class _Visit:
         self.running += 1
         try:
             answer = await self._answer_to(route.request, page)
-        except ToolError as error:
+        except CallError as error:
             self.refused.append(f"{route.request.url[:200]} ({error})")
             answer = None
         finally:
@@ -201,7 +201,7 @@ class _Visit:
         """What a request is answered with; None where it is left out on purpose."""
         self.requests += 1
         if self.requests > self.limits.requests:
-            raise ToolError(f"a page may make {self.limits.requests} requests")
+            raise CallError(f"a page may make {self.limits.requests} requests")
         if request.resource_type == "stylesheet":
             return {"status": 200, "content_type": "text/css", "body": ""}  # scripts wait for it
         if request.is_navigation_request():
@@ -209,7 +209,7 @@ class _Visit:
         if request.resource_type not in _LOADED:
             return None
         if request.method != "GET":
-            raise ToolError(f"{request.method} is not made, only GET")
+            raise CallError(f"{request.method} is not made, only GET")
         async with self.slots:
             passed_on = _without(request.headers, _NOT_PASSED_ON, "sec-")
             fetcher = self.reach.fetcher(self.inside)
@@ -221,7 +221,7 @@ class _Visit:
         fetched = self.documents.get(address)
         if fetched is None:
             if len(self.documents) >= _DOCUMENTS:
-                raise ToolError(f"a page may lead on {_DOCUMENTS} times")
+                raise CallError(f"a page may lead on {_DOCUMENTS} times")
             self._check_way_in(address)
             fetched = await self.polite.get(address, max_bytes=self._room)
             self._check_way_in(fetched.url)
@@ -235,12 +235,12 @@ class _Visit:
 
     def _check_way_in(self, url: str) -> None:
         if not self.inside and self.reach.allows(url):
-            raise ToolError("a page of the open web does not lead to a private host")
+            raise CallError("a page of the open web does not lead to a private host")
 
     @property
     def _room(self) -> int:
         if self.bytes >= self.limits.bytes:
-            raise ToolError(f"a page may load {self.limits.bytes} bytes")
+            raise CallError(f"a page may load {self.limits.bytes} bytes")
         return self.limits.bytes - self.bytes
 
     def _handed_back(self, fetched: Fetched) -> dict[str, Any]:
@@ -261,7 +261,7 @@ class _Visit:
         while True:
             await anyio.sleep(_MEMORY_SECONDS)
             if await anyio.to_thread.run_sync(memory_mb, home) > self.limits.memory_mb:
-                raise ToolError(f"render: the page took more than the {self.limits.memory_mb} MB of memory it may have")
+                raise CallError(f"render: the page took more than the {self.limits.memory_mb} MB of memory it may have")
 
 
 async def _close(popup: Page) -> None:

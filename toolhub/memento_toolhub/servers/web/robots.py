@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import httpx2
-from mcp.server.mcpserver.exceptions import ToolError
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetcher
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Robots:
         """The rules a page is under.
 
         Raises:
-            ToolError: if they keep programs away from it.
+            CallError: if they keep programs away from it.
         """
         origin = str(httpx2.URL(url).copy_with(raw_path=b"/", fragment=None)).removesuffix("/")
         lock = self._asking.setdefault(origin, anyio.Lock())
@@ -81,9 +81,9 @@ class Robots:
             if not lock.statistics().tasks_waiting:
                 self._asking.pop(origin, None)
         if rules.closed:
-            raise ToolError(rules.closed)
+            raise CallError(rules.closed)
         if not rules.allow(url):
-            raise ToolError(
+            raise CallError(
                 f"url: {url} is closed to programs by {origin}/robots.txt; leave it alone, and look for another source"
             )
         return rules
@@ -102,7 +102,7 @@ class Robots:
     async def _asked(self, origin: str) -> Rules:
         try:
             answer = await self._fetcher.get(f"{origin}/robots.txt", max_bytes=_MOST_BYTES, any_status=True)
-        except ToolError as error:
+        except CallError as error:
             return Rules(closed=f"{error} (nothing is fetched from a host whose robots.txt cannot be read)")
         if answer.status >= 500:
             return Rules(

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.guard import Guard
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.web import engines
@@ -58,12 +58,12 @@ class Search:
         """The best n results.
 
         Raises:
-            ToolError: if something about the question is wrong or no search engine answers.
+            CallError: if something about the question is wrong or no search engine answers.
         """
         domain = _domain(site)
         words = " ".join(query.split())
         if not words:
-            raise ToolError("query: is empty; give the words to search for")
+            raise CallError("query: is empty; give the words to search for")
         sent = f"{words} site:{domain}" if domain else words
         if self._searxng:
             backend, found = "searxng", await self._searxng.search(sent, n, time_range)
@@ -90,7 +90,7 @@ class Search:
         """The address in its normal form; empty where fetch_page would refuse it."""
         try:
             return self._guard.url(url)
-        except ToolError:  # it explains to one who asked for this address, and nobody did
+        except CallError:  # it explains to one who asked for this address, and nobody did
             return ""
 
 
@@ -118,7 +118,7 @@ def _domain(site: str) -> str:
         return ""
     host = urlsplit(written if "//" in written else f"//{written}").netloc.removeprefix("www.")
     if not _SITE.fullmatch(host):
-        raise ToolError(f"site: {site[:100]!r} is no domain; write it as example.org")
+        raise CallError(f"site: {site[:100]!r} is no domain; write it as example.org")
     return host
 
 

@@ -10,8 +10,7 @@ import json
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
-from mcp.server.mcpserver.exceptions import ToolError
-
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched, Fetcher, FetchLimits
 from memento_toolhub.servers.web.hits import Hit, Hits, TimeRange
 
@@ -44,10 +43,10 @@ class SearXNG:
         """At least n hits where there are as many.
 
         Raises:
-            ToolError: if it does not answer, or not in JSON.
+            CallError: if it does not answer, or not in JSON.
         """
         if self.problem:
-            raise ToolError(f"{self.problem}; write it as http://localhost:8888")
+            raise CallError(f"{self.problem}; write it as http://localhost:8888")
         hits: dict[str, Hit] = {}
         notes: tuple[str, ...] = ()
         for page in range(1, _MOST_PAGES + 1):
@@ -66,18 +65,18 @@ class SearXNG:
         fetcher = Fetcher((self.host,), limits=_LIMITS)
         try:
             fetched = await fetcher.get(f"{self._search}?{urlencode(given)}", headers=self._headers, any_status=True)
-        except ToolError as error:
-            raise ToolError(f"{VARIABLE}: the SearXNG at {self.host} does not answer ({error})") from error
+        except CallError as error:
+            raise CallError(f"{VARIABLE}: the SearXNG at {self.host} does not answer ({error})") from error
         if fetched.status != 200:
-            raise ToolError(self._refusal(fetched))
+            raise CallError(self._refusal(fetched))
         try:
             answer = json.loads(fetched.body)
         except ValueError as error:
-            raise ToolError(
+            raise CallError(
                 f"{VARIABLE}: {self.host} answers, but not in JSON; if it is a SearXNG, {_ENABLE}"
             ) from error
         if not isinstance(answer, dict):
-            raise ToolError(f"{VARIABLE}: {self.host} answers in JSON, but not as a SearXNG does; check the address")
+            raise CallError(f"{VARIABLE}: {self.host} answers in JSON, but not as a SearXNG does; check the address")
         return answer
 
     def _refusal(self, fetched: Fetched) -> str:

@@ -7,10 +7,10 @@ from urllib.parse import urldefrag
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
+from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.options import Options
 from memento_toolhub.servers.kit.rest import DEFAULT_CHARS, MaxChars, Rests, offer_read_more
 from memento_toolhub.servers.kit.tool_server import ToolServer
@@ -84,7 +84,7 @@ def _offer_fetch(server: MCPServer, polite: PoliteFetcher, renderer: Renderer, r
         try:
             made = await renderer.render(fetched, urldefrag(url).fragment)
             after = await page_of(made.page, query, rests=rests, max_chars=max_chars)
-        except ToolError as error:
+        except CallError as error:
             if render == "always":
                 raise
             page.notes = [*page.notes, f"its scripts were not run: {error}"]
