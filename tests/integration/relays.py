@@ -14,8 +14,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import Tool
+from typer.testing import CliRunner, Result
 
 from integration.processes import PATIENCE_S, Answer, Server, answer_of, environment, serve_command
+from memento_server.cli import app
 
 SERVERS = Path(__file__).parents[1] / "toolhub" / "servers"
 OWN_TOOLS = ["plan_with_memory", "record_outcome", "retrieve_cases"]
@@ -33,6 +35,7 @@ class Relay(Server):
 
     def __init__(self, portal: BlockingPortal, client: Client, folder: Path, stderr: Path, heard: list[Any]) -> None:
         super().__init__(portal, client, folder / "bank.sqlite3", stderr)
+        self.folder = folder
         self.heard = heard
 
     def tools(self) -> dict[str, Tool]:
@@ -101,6 +104,14 @@ def kept_in(folder: Path) -> dict[str, str]:
     """An environment in which Memento keeps everything of its own in a folder, but finds the prepared model."""
     homes = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("DATA", "STATE", "CONFIG")}
     return environment(**homes)
+
+
+def commanded(folder: Path, *arguments: str) -> Result:
+    """Carry out a command on what is kept in a folder, in this process; it must succeed."""
+    at = {"MEMENTO_BANK": str(folder / "bank.sqlite3"), "MEMENTO_TOOLS": str(folder / "tools.json")}
+    done = CliRunner().invoke(app, arguments, env=kept_in(folder) | at)
+    assert done.exit_code == 0, done.output or done.exception
+    return done
 
 
 @asynccontextmanager

@@ -16,8 +16,10 @@ import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
+from typer.testing import CliRunner
 
-from integration.processes import PATIENCE_S, RawServer, answer_of, memento, raw_server, serving, until
+from integration.processes import PATIENCE_S, RawServer, answer_of, raw_server, serving, until
+from memento_server.cli import app
 
 _TASK = "Translate the manual of the pump into Danish"
 _PLAN = "1. Read the manual of the pump\n2. Translate it into Danish\n3. Let a Dane read it"
@@ -26,9 +28,10 @@ _ERAS = pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """Where a server listens, and the bank it serves."""
 
     port: int
+    bank: Path
 
     @property
     def url(self) -> str:
@@ -48,9 +51,8 @@ def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RawS
     """A server that listens on a port of its own."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        address = Address(probe.getsockname()[1])
-    bank = tmp_path_factory.mktemp("http") / "bank.sqlite3"
-    with raw_server(bank, "--http", "--port", str(address.port)) as server:
+        address = Address(probe.getsockname()[1], tmp_path_factory.mktemp("http") / "bank.sqlite3")
+    with raw_server(address.bank, "--http", "--port", str(address.port)) as server:
         until(lambda: _is_up(server, address), "the HTTP server")
         yield server, address
 
@@ -163,14 +165,19 @@ async def _complete(client: Client, plan_id: str, case_id: str) -> None:
     assert (await client.complete(plan, {"name": "tags", "value": "x"})).completion.values == []
 
 
-def test_tags_are_completed(bank: Path) -> None:
+def test_tags_are_completed(http_server: tuple[RawServer, Address]) -> None:
+    _, address = http_server
     tags = ("--tag", "alpha", "--tag", "alps", "--tag", "beta")
-    tagged = memento("record", "success", "--task", "t", "--plan", "p", *tags, "--bank", str(bank))
-    assert tagged.returncode == 0, tagged.stderr
-    with serving(bank) as server:
-        ref = PromptReference(type="ref/prompt", name="plan")
-        found = server.do(server.client.complete, ref, {"name": "tags", "value": "al"})
-        assert found.completion.values == ["alpha", "alps"]
+    at = ("--bank", str(address.bank))
+    tagged = CliRunner().invoke(app, ["record", "success", "--task", "t", "--plan", "p", *tags, *at])
+    assert tagged.exit_code == 0, tagged.output
+
+    async def run() -> list[str]:
+        async with _connected(address, "auto") as client:
+            ref = PromptReference(type="ref/prompt", name="plan")
+            return (await client.complete(ref, {"name": "tags", "value": "al"})).completion.values
+
+    assert anyio.run(run) == ["alpha", "alps"]
 
 
 def test_requests_from_foreign_pages_are_refused(http_server: tuple[RawServer, Address]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -57,8 +58,17 @@ def _client(url: str, mode: str, heard: list[Any] | None = None) -> Client:
     return Client(url, mode=mode, cache=None, read_timeout_seconds=PATIENCE_S, message_handler=hear)
 
 
-def test_hosts_of_both_eras_at_once_hear_that_a_server_has_added_a_tool(tmp_path: Path) -> None:
-    async def work(url: str) -> None:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Memento over HTTP with a server for each test that needs one of its own."""
+    folder = tmp_path_factory.mktemp("http")
+    echoing = {name: backend("echo.py") for name in ("shaky", "sound", "slow")}
+    with _served(folder, {"growing": backend("changing.py", folder / "description.txt"), **echoing}) as (_, url):
+        yield url
+
+
+def test_hosts_of_both_eras_at_once_hear_that_a_server_has_added_a_tool(url: str) -> None:
+    async def work() -> None:
         heard: list[str] = []
         async with _client(url, "legacy", heard) as old, _client(url, "auto") as new:
             for host in (old, new):
@@ -74,8 +84,7 @@ def test_hosts_of_both_eras_at_once_hear_that_a_server_has_added_a_tool(tmp_path
                 while "ToolListChangedNotification" not in heard or "growing__added" not in await _names(old):
                     await anyio.sleep(0.02)
 
-    with _served(tmp_path, {"growing": backend("changing.py", tmp_path / "description.txt")}) as (_, url):
-        anyio.run(work, url)
+    anyio.run(work)
 
 
 async def _names(host: Client) -> list[str]:
@@ -98,25 +107,26 @@ def test_hosts_of_ever_new_kinds_do_not_make_ever_more_server_processes(tmp_path
         anyio.run(work, url, process)
 
 
-def test_hosts_keep_working_while_one_of_them_crashes_a_server(tmp_path: Path) -> None:
+def test_hosts_keep_working_while_one_of_them_crashes_a_server(url: str) -> None:
     async def echo(host: Client, i: int) -> str:
         return answer_of(await host.call_tool("sound__echo", {"text": str(i)})).text
 
-    async def work(url: str) -> None:
+    async def work() -> None:
         async with _client(url, "legacy") as old, _client(url, "auto") as new:
             calls = [asyncio.create_task(echo(host, i)) for i in range(25) for host in (old, new)]
             assert (await attempt(new, "shaky__crash", {})).is_error
             assert sorted(await asyncio.gather(*calls)) == sorted(str(i) for i in range(25) for _ in "ab")
 
-    with _served(tmp_path, {"shaky": backend("echo.py"), "sound": backend("echo.py")}) as (_, url):
-        anyio.run(work, url)
+    anyio.run(work)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_host_that_goes_away_in_the_middle_of_a_call_cancels_it_at_the_server(tmp_path: Path, mode: str) -> None:
+def test_a_host_that_goes_away_in_the_middle_of_a_call_cancels_it_at_the_server(
+    url: str, tmp_path: Path, mode: str
+) -> None:
     gate = tmp_path / "gate"
 
-    async def work(url: str) -> None:
+    async def work() -> None:
         async with _client(url, mode) as host:
             call = asyncio.create_task(host.call_tool("slow__hold", {"gate": str(gate)}))
             while not gate.with_suffix(".begun").exists():
@@ -124,9 +134,28 @@ def test_a_host_that_goes_away_in_the_middle_of_a_call_cancels_it_at_the_server(
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
 
-    with _served(tmp_path, {"slow": backend("echo.py")}) as (_, url):
-        anyio.run(work, url)
-        until(gate.with_suffix(".cancelled").exists, "the cancellation")
+    anyio.run(work)
+    until(gate.with_suffix(".cancelled").exists, "the cancellation")
+
+
+def test_hosts_keep_their_plans_apart(url: str) -> None:
+    async def plan(host: Client, task: str) -> str:
+        return str(answer_of(await host.call_tool("plan_with_memory", {"task": task})).structured["plan_id"])
+
+    async def texts(host: Client, plan_id: str) -> list[str]:
+        content = (await host.read_resource(f"memento://episodes/{plan_id}")).contents[0]
+        return [json.loads(call["arguments"])["text"] for call in json.loads(content.text)["trace"]]  # type: ignore[union-attr]
+
+    async def work() -> None:
+        async with _client(url, "legacy") as one, _client(url, "legacy") as two:
+            plans = [await plan(one, "Sing the first voice"), await plan(two, "Sing the second voice")]
+            for text, host in (("a", one), ("b", two), ("c", one)):
+                await host.call_tool("sound__echo", {"text": text})
+            for host, plan_id in zip((one, two), plans, strict=True):
+                await host.call_tool("record_outcome", {"outcome": "success", "plan_id": plan_id})
+            assert [await texts(one, plan_id) for plan_id in plans] == [["a", "c"], ["b"]]
+
+    anyio.run(work)
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

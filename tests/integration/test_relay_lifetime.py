@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from integration.processes import RawServer, raw_server, until
-from integration.relays import SERVERS, Entry, backend, kept_in, relaying, tools_file
+from integration.relays import SERVERS, Entry, Relay, backend, kept_in, relaying, tools_file
 from toolhub.processes import all_gone, read_pids
 
 _ENDS: dict[str, Callable[[RawServer], object]] = {
@@ -27,15 +27,14 @@ _ENDS: dict[str, Callable[[RawServer], object]] = {
 def test_no_end_of_memento_leaves_a_server_or_its_children_behind(tmp_path: Path, end: str) -> None:
     files = {kind: tmp_path / f"{kind}.pids" for kind in ("session", "daemon")}
     unwilling = {kind: backend("stubborn.py", file, kind) for kind, file in files.items()}
-    with _raw(tmp_path, {**unwilling, "plain": backend("echo.py"), "sdk": backend("sdk.py")}) as server:
+    with _raw(tmp_path, {**unwilling, "plain": backend("echo.py")}) as server:
         server.initialize()
         assert server.call("plain__echo", text="there").text == "there"
-        assert server.call("sdk__echo", text="there").text == "there"
         until(lambda: all(file.exists() for file in files.values()), "the grandchildren")
         processes = set(server.process.children(recursive=True))
         for file in files.values():
             processes |= set(read_pids(file))
-        assert len(processes) >= 6
+        assert len(processes) >= 5
         _ENDS[end](server)
         server.wait()
         all_gone(list(processes))
@@ -68,46 +67,56 @@ def test_a_memento_that_ends_while_its_servers_are_being_connected_leaves_none_b
         all_gone(processes)
 
 
-@pytest.mark.parametrize("script", ["echo.py", "sdk.py"])
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_cancelled_call_is_cancelled_at_the_server(tmp_path: Path, mode: str, script: str) -> None:
-    gate = tmp_path / "gate"
-    with relaying(tmp_path, {"slow": backend(script)}, mode=mode) as relay:
-        held = relay.begin("slow__hold", gate=str(gate))
-        until(gate.with_suffix(".begun").exists, "the call")
-        held.cancel()
-        until(gate.with_suffix(".cancelled").exists, "the cancellation")
-        assert relay.call("slow__echo", text="still there").text == "still there"
+@pytest.fixture(scope="module", params=["auto", "legacy"])
+def relay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A Memento for hosts of one era, with a server for each test that needs one of its own."""
+    servers = {"slow": backend("echo.py"), "crowded": backend("echo.py", concurrency=4), "shaky": backend("echo.py")}
+    with relaying(tmp_path_factory.mktemp("lifetime"), servers, mode=request.param) as relay:
+        yield relay
 
 
-def test_many_cancelled_calls_leave_room_for_others(tmp_path: Path) -> None:
-    with relaying(tmp_path, {"slow": backend("echo.py", concurrency=4)}) as relay:
-        for round_ in range(3):
-            gates = [tmp_path / f"gate{round_}-{i}" for i in range(12)]
-            calls = [relay.begin("slow__hold", gate=str(gate)) for gate in gates]
-            until(lambda gates=gates: any(gate.with_suffix(".begun").exists() for gate in gates), "a call")
-            for call in calls:
-                call.cancel()
-        assert relay.call("slow__echo", text="room").text == "room"
+def test_a_cancelled_call_is_cancelled_at_the_server(relay: Relay, tmp_path: Path) -> None:
+    _cancels(relay, "slow", tmp_path / "gate")
 
 
-def test_a_crashing_server_leaves_no_dead_process_behind(tmp_path: Path) -> None:
-    with relaying(tmp_path, {"shaky": backend("echo.py")}) as relay:
-        relay.tools()
-        for _ in range(3):
-            assert relay.attempt("shaky__crash").is_error
-            until(lambda: not relay.attempt("shaky__pid").is_error, "the server's return")
-        until(lambda: len(_of(relay.process, "echo.py")) == 1, "one server")
-        assert not [child for child in relay.process.children() if child.status() == psutil.STATUS_ZOMBIE]
+def test_many_cancelled_calls_leave_room_for_others(relay: Relay, tmp_path: Path) -> None:
+    for round_ in range(3):
+        gates = [tmp_path / f"gate{round_}-{i}" for i in range(12)]
+        calls = [relay.begin("crowded__hold", gate=str(gate)) for gate in gates]
+        until(lambda gates=gates: any(gate.with_suffix(".begun").exists() for gate in gates), "a call")
+        for call in calls:
+            call.cancel()
+    assert relay.call("crowded__echo", text="room").text == "room"
 
 
-def test_what_a_server_writes_to_stderr_is_kept_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_crashing_server_leaves_no_dead_process_behind(relay: Relay) -> None:
+    relay.tools()
+    before = len(_of(relay.process, "echo.py"))
+    for _ in range(3):
+        assert relay.attempt("shaky__crash").is_error
+        until(lambda: not relay.attempt("shaky__pid").is_error, "the server's return")
+    until(lambda: len(_of(relay.process, "echo.py")) == before == 3, "one process for each server")
+    assert not [child for child in relay.process.children() if child.status() == psutil.STATUS_ZOMBIE]
+
+
+def test_a_server_of_the_stateless_era_hears_of_a_cancelled_call_and_what_another_writes_is_kept(
+    tmp_path: Path,
+) -> None:
     words = "I have read 17 configuration files"
-    with relaying(tmp_path, {"chatty": backend("plain.py", words)}) as relay:
+    with relaying(tmp_path, {"stateless": backend("sdk.py"), "chatty": backend("plain.py", words)}) as relay:
+        _cancels(relay, "stateless", tmp_path / "gate")
         assert not relay.call("chatty__told").is_error
         (log,) = until(lambda: [*tmp_path.rglob("chatty.log")], "the log")
         until(lambda: words in log.read_text(encoding="utf-8"), "the line")
         assert words not in relay.stderr
+
+
+def _cancels(relay: Relay, server: str, gate: Path) -> None:
+    held = relay.begin(f"{server}__hold", gate=str(gate))
+    until(gate.with_suffix(".begun").exists, "the call")
+    held.cancel()
+    until(gate.with_suffix(".cancelled").exists, "the cancellation")
+    assert relay.call(f"{server}__echo", text="still there").text == "still there"
 
 
 def _raw(folder: Path, servers: dict[str, Entry]) -> AbstractContextManager[RawServer]:

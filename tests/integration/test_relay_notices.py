@@ -22,7 +22,7 @@ from mcp.types import (
 from integration.processes import serve_command
 from integration.relays import backend, kept_in, tools_file
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 async def _roots(_: object) -> ListRootsResult:
@@ -41,49 +41,40 @@ async def _until_heard(client: Client, notice: str) -> None:
             await anyio.sleep(0.05)
 
 
-def told(folder: Path, work: Any) -> None:
-    """Connect a host with roots to a Memento with the attentive server behind it, and let it work."""
-
+def test_what_a_host_says_reaches_the_server_even_when_it_is_started_later_or_again(tmp_path: Path) -> None:
     async def run() -> None:
-        file = tools_file(folder, {"attentive": backend("attentive.py")})
-        command = [*serve_command(folder / "bank.sqlite3"), "--tools", str(file)]
-        parameters = StdioServerParameters(command=command[0], args=command[1:], env=kept_in(folder))
+        file = tools_file(tmp_path, {"attentive": backend("attentive.py")})
+        command = [*serve_command(tmp_path / "bank.sqlite3"), "--tools", str(file)]
+        parameters = StdioServerParameters(command=command[0], args=command[1:], env=kept_in(tmp_path))
         async with Client(stdio_client(parameters), mode="legacy", list_roots_callback=_roots) as client:
-            await work(client)
+            await _log_level(client)
+            await _changed_roots(client)
+            await _watched_resources(client)
 
     anyio.run(run)
 
 
-def test_a_server_hears_that_the_roots_of_the_host_changed(tmp_path: Path) -> None:
-    async def work(client: Client) -> None:
-        assert "notifications/roots/list_changed" not in await _heard(client)
-        await client.session.send_notification(RootsListChangedNotification())
-        await _until_heard(client, "notifications/roots/list_changed")
-
-    told(tmp_path, work)
+async def _log_level(client: Client) -> None:
+    await _set_level(client, "error")
+    await _until_heard(client, "logging/setLevel error")
+    await _set_level(client, "debug")
+    await _until_heard(client, "logging/setLevel debug")
 
 
-def test_a_server_hears_the_log_level_the_host_wants_even_when_it_starts_later(tmp_path: Path) -> None:
-    async def work(client: Client) -> None:
-        await _set_level(client, "error")
-        await _until_heard(client, "logging/setLevel error")
-        await _set_level(client, "debug")
-        await _until_heard(client, "logging/setLevel debug")
-
-    told(tmp_path, work)
+async def _changed_roots(client: Client) -> None:
+    assert "notifications/roots/list_changed" not in await _heard(client)
+    await client.session.send_notification(RootsListChangedNotification())
+    await _until_heard(client, "notifications/roots/list_changed")
 
 
-def test_a_server_that_is_started_again_hears_which_resources_are_watched(tmp_path: Path) -> None:
-    async def work(client: Client) -> None:
-        await client.list_resources()
-        request = SubscribeRequest(params=SubscribeRequestParams(uri="pump://1"))
-        await client.session.send_request(request, EmptyResult)
-        await _until_heard(client, "resources/subscribe pump://1")
-        assert (await client.call_tool("attentive__crash", {})).is_error
-        await _until_heard(client, "resources/subscribe pump://1")
-        assert (await _heard(client)).count("initialize") == 1
-
-    told(tmp_path, work)
+async def _watched_resources(client: Client) -> None:
+    await client.list_resources()
+    request = SubscribeRequest(params=SubscribeRequestParams(uri="pump://1"))
+    await client.session.send_request(request, EmptyResult)
+    await _until_heard(client, "resources/subscribe pump://1")
+    assert (await client.call_tool("attentive__crash", {})).is_error
+    await _until_heard(client, "resources/subscribe pump://1")
+    assert (await _heard(client)).count("initialize") == 1
 
 
 async def _set_level(client: Client, level: Any) -> None:

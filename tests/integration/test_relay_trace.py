@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-from mcp import Client
 from mcp.types import RequestParamsMeta
 
-from integration.processes import answer_of, memento, until
-from integration.relays import Relay, backend, kept_in, relaying
-from integration.test_relay_http import _client, _served
+from integration.processes import until
+from integration.relays import Relay, backend, commanded, relaying
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwx1234567890"
 PASSWORD = "hunter2hunter2"
@@ -107,48 +104,25 @@ def test_a_failure_of_the_tool_itself_stays_a_failure(relay: Relay) -> None:
     assert episode(relay, plan_id)["outcome"] == "failure"
 
 
-def test_no_secret_is_in_the_resource_the_command_lines_or_the_log_of_calls(tmp_path: Path) -> None:
+def test_no_secret_is_in_the_resource_the_command_lines_or_the_log_of_calls(relay: Relay) -> None:
     secrets = {"text": f"token {SECRET}", "password": PASSWORD, "headers": {"Authorization": f"Bearer {SECRET}"}}
-    with relaying(tmp_path, {"sound": backend("echo.py")}) as relay:
-        plan_id = planned(relay, "Handle secrets")
-        assert SECRET in relay.call("sound__echo", **secrets).text
-        relay.call("sound__fail", why=f"login with {SECRET} failed, password={PASSWORD}")
-        relay.call("sound__fail", why="", api_key=PASSWORD)
-        shown = json.dumps(traced(lambda: episode(relay, plan_id), 2))
-    env = kept_in(tmp_path)
-    told = memento("trace", plan_id, "--json", "--bank", str(tmp_path / "bank.sqlite3"), env=env)
-    logged = memento("tools", "log", env=env)
-    (calls,) = tmp_path.rglob("calls.jsonl")
+    plan_id = planned(relay, "Handle secrets")
+    assert SECRET in relay.call("sound__echo", **secrets).text
+    relay.call("sound__fail", why=f"login with {SECRET} failed, password={PASSWORD}")
+    relay.call("sound__fail", why="", api_key=PASSWORD)
+    shown = json.dumps(traced(lambda: episode(relay, plan_id), 3))
+    told = commanded(relay.folder, "trace", plan_id, "--json")
+    logged = commanded(relay.folder, "tools", "log")
+    (calls,) = relay.folder.rglob("calls.jsonl")
     for text in (shown, told.stdout, logged.stdout, calls.read_text(encoding="utf-8")):
         assert '"echo"' in text
         assert SECRET not in text
         assert PASSWORD not in text
-    for file in tmp_path.rglob("*"):
+    for file in relay.folder.rglob("*"):
         if file.is_file():
             assert SECRET.encode() not in file.read_bytes(), file
             assert PASSWORD.encode() not in file.read_bytes(), file
     assert calls.stat().st_mode & 0o077 == 0
-
-
-def test_hosts_over_http_keep_their_plans_apart(tmp_path: Path) -> None:
-    async def plan(host: Client, task: str) -> str:
-        return str(answer_of(await host.call_tool("plan_with_memory", {"task": task})).structured["plan_id"])
-
-    async def texts(host: Client, plan_id: str) -> list[str]:
-        content = (await host.read_resource(f"memento://episodes/{plan_id}")).contents[0]
-        return [json.loads(call["arguments"])["text"] for call in json.loads(content.text)["trace"]]  # type: ignore[union-attr]
-
-    async def work(url: str) -> None:
-        async with _client(url, "legacy") as one, _client(url, "legacy") as two:
-            plans = [await plan(one, "Sing the first voice"), await plan(two, "Sing the second voice")]
-            for text, host in (("a", one), ("b", two), ("c", one)):
-                await host.call_tool("sound__echo", {"text": text})
-            for host, plan_id in zip((one, two), plans, strict=True):
-                await host.call_tool("record_outcome", {"outcome": "success", "plan_id": plan_id})
-            assert [await texts(one, plan_id) for plan_id in plans] == [["a", "c"], ["b"]]
-
-    with _served(tmp_path, {"sound": backend("echo.py")}) as (_, url):
-        anyio.run(work, url)
 
 
 def test_a_killed_memento_keeps_what_was_called_before(tmp_path: Path) -> None:
@@ -159,8 +133,7 @@ def test_a_killed_memento_keeps_what_was_called_before(tmp_path: Path) -> None:
         process = relay.process
         process.kill()
         process.wait()
-    env = kept_in(tmp_path)
-    told = memento("trace", plan_id, "--json", "--bank", str(tmp_path / "bank.sqlite3"), env=env)
+    told = commanded(tmp_path, "trace", plan_id, "--json")
     assert [json.loads(call["arguments"])["text"] for call in json.loads(told.stdout)] == ["before"]
     with relaying(tmp_path, {"sound": backend("echo.py")}) as again:
         recorded = again.ok("record_outcome", outcome="success", plan_id=plan_id)

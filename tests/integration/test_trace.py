@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from integration.processes import memento, serving
+import pytest
+from typer.testing import CliRunner
+
+from integration.processes import Server, memento, serving
 from memento_memory.bank import CaseBank
 from memento_memory.trace import ToolCall
 from memento_planner.brief import DATA_NOTICE
+from memento_server.cli import app
 
 _TASK = "Write the shopping list"
 
@@ -26,16 +31,24 @@ def _record(bank: Path, *calls: ToolCall) -> None:
         opened.close()
 
 
-def test_a_trace_is_in_the_resource_and_becomes_the_plan_of_an_outcome_without_one(bank: Path) -> None:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Server]]:
+    """A bank and the server on it."""
+    bank = tmp_path_factory.mktemp("trace") / "bank.sqlite3"
     with serving(bank) as server:
-        plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
-        assert server.read(f"memento://episodes/{plan_id}")["trace"] == []
-        _record(bank, _call(plan_id, 1, "read_file"), _call(plan_id, 2, "write_file"))
-        outcome = {"outcome": "success", "plan_id": plan_id, "evidence": "tool_result"}
-        recorded = server.ok("record_outcome", **outcome)
-        assert "the plan was drawn from 2 tool calls" in recorded["changes"]
-        assert server.ok("record_outcome", **outcome)["status"] == "unchanged"
-        episode = server.read(f"memento://episodes/{plan_id}")
+        yield bank, server
+
+
+def test_a_trace_is_in_the_resource_and_becomes_the_plan_of_an_outcome_without_one(served: tuple[Path, Server]) -> None:
+    bank, server = served
+    plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
+    assert server.read(f"memento://episodes/{plan_id}")["trace"] == []
+    _record(bank, _call(plan_id, 1, "read_file"), _call(plan_id, 2, "write_file"))
+    outcome = {"outcome": "success", "plan_id": plan_id, "evidence": "tool_result"}
+    recorded = server.ok("record_outcome", **outcome)
+    assert "the plan was drawn from 2 tool calls" in recorded["changes"]
+    assert server.ok("record_outcome", **outcome)["status"] == "unchanged"
+    episode = server.read(f"memento://episodes/{plan_id}")
     assert episode["notice"] == DATA_NOTICE
     assert [(call["tool"], call["result"]) for call in episode["trace"]] == [
         ("read_file", "done "),
@@ -45,27 +58,27 @@ def test_a_trace_is_in_the_resource_and_becomes_the_plan_of_an_outcome_without_o
     assert episode["plan_drawn_from_trace"]
 
 
-def test_a_failure_for_which_infrastructure_is_to_blame_is_answered_as_unknown(bank: Path) -> None:
-    with serving(bank) as server:
-        plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
-        _record(bank, _call(plan_id, 1, "read_file", down=True))
-        answer = server.call("record_outcome", outcome="failure", plan_id=plan_id)
-        assert "kept as unknown, not as a failure: calls to the tool server fs failed" in answer.text
-        assert server.read(f"memento://episodes/{plan_id}")["outcome"] == "unknown"
+def test_a_failure_for_which_infrastructure_is_to_blame_is_answered_as_unknown(served: tuple[Path, Server]) -> None:
+    bank, server = served
+    plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
+    _record(bank, _call(plan_id, 1, "read_file", down=True))
+    answer = server.call("record_outcome", outcome="failure", plan_id=plan_id)
+    assert "kept as unknown, not as a failure: calls to the tool server fs failed" in answer.text
+    assert server.read(f"memento://episodes/{plan_id}")["outcome"] == "unknown"
 
 
-def test_the_command_line_shows_a_trace(bank: Path) -> None:
+def test_the_command_line_shows_a_trace(served: tuple[Path, Server]) -> None:
+    bank, server = served
     at = ("--bank", str(bank))
-    with serving(bank) as server:
-        plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
-    assert memento("trace", plan_id, *at).stdout == f"No tool call was relayed for {plan_id}.\n"
+    plan_id = server.ok("plan_with_memory", task=_TASK)["plan_id"]
+    assert CliRunner().invoke(app, ["trace", plan_id, *at]).stdout == f"No tool call was relayed for {plan_id}.\n"
     _record(bank, _call(plan_id, 1, "read_file"), _call(plan_id, 2, "read_file", down=True))
     lines = [line.split("\t") for line in memento("trace", plan_id, *at).stdout.splitlines()]
     assert [(tool, state, time) for _, _, tool, state, time, _ in lines] == [
         ("fs__read_file", "ok", "2 ms"),
         ("fs__read_file", "infrastructure", "2 ms"),
     ]
-    told = json.loads(memento("trace", plan_id, "--json", *at).stdout)
+    told = json.loads(CliRunner().invoke(app, ["trace", plan_id, "--json", *at]).stdout)
     assert [(call["at"], call["infrastructure"]) for call in told] == [(1e9 + 1, False), (1e9 + 2, True)]
     assert json.loads(told[0]["arguments"]) == {"path": "1.txt", "note": "first\tsecond\nthird"}
 

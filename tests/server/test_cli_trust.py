@@ -43,16 +43,21 @@ def changing(folder: Path, **options: Any) -> dict[str, Entry]:
 
 
 def test_servers_that_are_well_are_listed_with_what_they_cost(folder: Path) -> None:
-    servers = {"old": backend("echo.py", deny=["crash"], **SECRETS), "new": backend("sdk.py", allow=["echo"])}
+    servers = {
+        "old": backend("echo.py", deny=["crash"], **SECRETS),
+        "few": backend("echo.py", allow=["echo"]),
+        "new": backend("modern_only.py"),
+    }
     done = run(folder, "test", servers=servers)
     assert done.exit_code == 0
     assert "ok   old: 9 tools, about " in done.output
     assert "left out by allow and deny: crash" in done.output
+    assert "ok   few: 1 tools, about " in done.output
     assert "ok   new: 1 tools, about " in done.output
     findings = json.loads(run(folder, "test", "--json", servers=servers).stdout)
-    assert [finding["name"] for finding in findings] == ["old", "new"]
+    assert [finding["name"] for finding in findings] == ["old", "few", "new"]
     assert findings[1]["tools"] == ["echo"]
-    assert findings[0]["protocol"] < findings[1]["protocol"]
+    assert findings[0]["protocol"] < findings[2]["protocol"]
     for finding in findings:
         assert (finding["problem"], finding["changed"]) == ("", [])
         assert finding["tokens"] > 0

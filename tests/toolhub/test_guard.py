@@ -51,36 +51,25 @@ def hold(tmp_path: Path, *command: str) -> tuple[subprocess.Popen[bytes], list[p
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_stubborn_server_and_its_grandchild_end_with_a_parent_ended_by(
+def test_stubborn_servers_and_their_grandchildren_end_wherever_they_are_with_a_parent_ended_by(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    parent, named = hold(tmp_path, *STUBBORN, str(tmp_path / "pids"))
-    server, grandchild = read_pids(tmp_path / "pids")
-    guard, child = named
-    assert child == server
+    wheres = ["group", "session", "daemon"]
+    commands = [[*STUBBORN, str(tmp_path / where), where] for where in wheres]
+    commands += [["env", "-i", *STUBBORN, str(tmp_path / f"bare-{where}"), where] for where in wheres[:2]]
+    parent, (guard, *children) = hold(tmp_path, *joined(commands))
+    pairs = [read_pids(tmp_path / name) for name in (*wheres, "bare-group", "bare-session")]
+    servers = [server for server, _ in pairs]
+    assert set(children) == set(servers)
+    assert [MARKER_VARIABLE in server.environ() for server in servers] == [True] * 3 + [False] * 2
     parent.send_signal(number)
     assert parent.wait(timeout=30) == -number
-    all_gone([server, grandchild, guard])
+    all_gone([guard, *(process for pair in pairs for process in pair)])
 
 
-@pytest.mark.parametrize("where", ["session", "daemon"])
-def test_a_grandchild_that_moved_away_ends_with_a_killed_parent(where: str, tmp_path: Path) -> None:
-    parent, named = hold(tmp_path, *STUBBORN, str(tmp_path / "pids"), where)
-    processes = read_pids(tmp_path / "pids")
-    parent.kill()
-    parent.wait()
-    all_gone(processes + named)
-
-
-@pytest.mark.parametrize("where", ["group", "session"])
-def test_a_server_that_cleared_its_environment_is_known_all_the_same(where: str, tmp_path: Path) -> None:
-    parent, named = hold(tmp_path, "env", "-i", *STUBBORN, str(tmp_path / "pids"), where)
-    server, grandchild = read_pids(tmp_path / "pids")
-    assert named[1] == server
-    assert MARKER_VARIABLE not in server.environ()
-    parent.kill()
-    parent.wait()
-    all_gone([server, grandchild, *named])
+def joined(commands: list[list[str]]) -> list[str]:
+    """Several commands as the holder takes them."""
+    return [word for command in commands for word in ("--and", *command)][1:]
 
 
 def test_the_guard_notices_the_end_of_its_parent_although_a_fork_holds_the_pipe_open(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memento_toolhub.config.hub import BackendConfig, Http, Stdio, load
@@ -217,6 +217,7 @@ keys = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.text(max_size=6), st.dictionaries(keys, plain | st.lists(plain) | st.dictionaries(st.text(), plain))

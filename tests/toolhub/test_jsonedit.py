@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memento_toolhub.config import jsonc
@@ -56,6 +56,7 @@ def is_open(document: Any, path: list[str]) -> bool:
     return isinstance(document, dict)
 
 
+@settings(max_examples=60)
 @given(written_by_hand(), st.lists(KEYS, min_size=1, max_size=3), VALUES)
 def test_only_the_one_member_changes_however_the_file_is_written(
     written: tuple[str, dict[str, Any]], path: list[str], value: Any
@@ -69,6 +70,7 @@ def test_only_the_one_member_changes_however_the_file_is_written(
     assert jsonc.parse(changed)[0] == with_value(document, path, value)
 
 
+@settings(max_examples=40)
 @given(written_by_hand(), VALUES)
 def test_a_new_member_takes_away_no_character_of_what_was_there_but_space(
     written: tuple[str, dict[str, Any]], value: Any

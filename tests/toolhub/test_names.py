@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memento_toolhub import names
@@ -22,6 +22,7 @@ def test_an_ordinary_tool_is_called_by_its_server_and_its_own_name() -> None:
     assert Names().give("files", "read_text_file") == "files__read_text_file"
 
 
+@settings(max_examples=50)
 @given(PAIRS)
 def test_names_are_legal_short_unlike_each_other_and_lead_back_to_their_owner(pairs: list[tuple[str, str]]) -> None:
     known = Names()
@@ -31,6 +32,7 @@ def test_names_are_legal_short_unlike_each_other_and_lead_back_to_their_owner(pa
     assert [known.owner(name) for name in given_names] == pairs
 
 
+@settings(max_examples=50)
 @given(PAIRS)
 def test_a_name_does_not_depend_on_what_was_named_before(pairs: list[tuple[str, str]]) -> None:
     forwards, backwards = Names(), Names()

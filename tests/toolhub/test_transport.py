@@ -182,7 +182,7 @@ def test_tasks_cancelled_while_their_children_start_leave_nothing_behind(tmp_pat
         found = psutil.process_iter(["cmdline"])
         return [process for process in found if marker in (process.info["cmdline"] or [])]
 
-    owners = [Children() for _ in range(12)]
+    owners = [Children() for _ in range(8)]
     asyncio.run(run(owners))
     eventually(lambda: not left(), "a child of a cancelled start is still there")
     for children in owners:

@@ -1,8 +1,8 @@
-"""Opens the transport to a server as Memento does, says so, and holds it until it is ended.
+"""Opens the transports to servers as Memento does, says so, and holds them until it is ended.
 
-    holder.py LOGS [--fork] COMMAND [ARGS...]
+    holder.py LOGS [--fork] COMMAND [ARGS...] [--and COMMAND [ARGS...]]...
 
-Prints the pids of its guard and of the server; with --fork also that of a copy of itself that stays.
+Prints the pids of its guard and of the servers; with --fork also that of a copy of itself that stays.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from mcp import Client
@@ -30,16 +32,26 @@ def copy() -> int:
     return pid
 
 
-async def main(logs: Path, command: list[str], *, fork: bool) -> None:
-    config = BackendConfig(name="held", transport=Stdio(command=command[0], args=tuple(command[1:])))
-    async with Client(open_transport(config, logs), mode="legacy"):
+async def main(logs: Path, commands: Sequence[Sequence[str]], *, fork: bool) -> None:
+    async with AsyncExitStack() as held:
+        for number, (command, *arguments) in enumerate(commands):
+            config = BackendConfig(name=f"held{number}", transport=Stdio(command=command, args=tuple(arguments)))
+            await held.enter_async_context(Client(open_transport(config, logs), mode="legacy"))
         pids = [of_this_process().guard_pid, *of_this_process().pids]
         print(*pids, *([copy()] if fork else []), flush=True)
         await asyncio.sleep(60)
+
+
+def parts(words: list[str]) -> list[list[str]]:
+    """The commands between the --and."""
+    if "--and" not in words:
+        return [words]
+    end = words.index("--and")
+    return [words[:end], *parts(words[end + 1 :])]
 
 
 if __name__ == "__main__":
     if os.name != "nt":
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored by whatever is started
     forks = sys.argv[2] == "--fork"
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[3 if forks else 2 :], fork=forks))
+    asyncio.run(main(Path(sys.argv[1]), parts(sys.argv[3 if forks else 2 :]), fork=forks))
