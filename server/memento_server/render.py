@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from mcp.types import CallToolResult, TextContent
-
 from memento_memory.case import Case, Episode, Outcome, Shown, Slate
 from memento_memory.plan import Plan
 from memento_memory.retention import Retained, Status
@@ -22,6 +20,8 @@ from memento_planner.brief import DATA_NOTICE, HELD_OUT, brief, is_held_out, why
 from memento_server.wire import CaseOut, CasesOut, DraftOut, Out, OutcomeOut, PlanOut, StepOut
 
 if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+
     from memento_memory.lessons import ShownLesson
     from memento_memory.online import Lesson
     from memento_planner.advice import Advice
@@ -256,6 +256,8 @@ def _framed(tag: str, lines: Sequence[str]) -> list[str]:
 
 
 def _result(out: Out, lines: Sequence[str]) -> CallToolResult:
+    from mcp.types import CallToolResult, TextContent  # the SDK is slow to import, and most commands do without
+
     text = TextContent(type="text", text=_within(list(lines), MAX_TEXT_BYTES))
     return CallToolResult(content=[text], structured_content=out.model_dump(mode="json"))
 

@@ -73,17 +73,19 @@ def relaying(
     *,
     mode: str = "auto",
     env: Mapping[str, str] | None = None,
+    callbacks: Mapping[str, Any] | None = None,
 ) -> Iterator[Relay]:
     """Serve the servers behind Memento over stdio and connect to it, with everything it keeps in `folder`.
 
     Args:
         mode: the client's: "auto" or "legacy".
         env: variables to add to Memento's environment.
+        callbacks: what the client can be asked.
     """
     heard: list[Any] = []
     log = folder / "stderr.txt"
     command = [*serve_command(folder / "bank.sqlite3"), "--tools", str(tools_file(folder, servers))]
-    connection = _connected(command, kept_in(folder) | dict(env or {}), log, mode, heard)
+    connection = _connected(command, kept_in(folder) | dict(env or {}), log, mode, heard, callbacks or {})
     with start_blocking_portal() as portal:
         manager = portal.wrap_async_context_manager(connection)
         client = manager.__enter__()
@@ -115,14 +117,21 @@ def commanded(folder: Path, *arguments: str) -> Result:
 
 
 @asynccontextmanager
-async def _connected(command: list[str], env: dict[str, str], log: Path, mode: str, heard: list[Any]) -> Any:
+async def _connected(
+    command: list[str], env: dict[str, str], log: Path, mode: str, heard: list[Any], callbacks: Mapping[str, Any]
+) -> Any:
     async def hear(message: Any) -> None:
         heard.append(message)
 
     parameters = StdioServerParameters(command=command[0], args=command[1:], env=env)
     with log.open("a", encoding="utf-8") as errors:
         transport = stdio_client(parameters, errlog=errors)
-        options: dict[str, Any] = {"read_timeout_seconds": PATIENCE_S, "cache": None, "message_handler": hear}
+        options: dict[str, Any] = {
+            "read_timeout_seconds": PATIENCE_S,
+            "cache": None,
+            "message_handler": hear,
+            **callbacks,
+        }
         async with Client(transport, mode=mode, **options) as client:
             yield client
 

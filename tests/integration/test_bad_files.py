@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from integration.banks import digest, make_bank, number, problems
-from integration.processes import Answer, Server, serving
+from integration.processes import Answer, Server, serving, serving_here
 
 _CALLS = (
     ("plan_with_memory", {"task": "Check shelf 7 of the archive"}),
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_fix_left_alone_and_used_on
 ) -> None:
     what = spoil(bank)
     before = digest(bank)
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         for tool, arguments in _CALLS:
             _explains(server.call(tool, **arguments), bank, what, _FIX[what])
         assert digest(bank) == before

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration.banks import dump, rows
-from integration.processes import RawServer, raw_server, until
+from integration.processes import RawServer, raw_server, serving_here, until
 
 _WORK = {"outcome": "success", "task": "Water the ferns", "plan": "1. Fill the can\n2. Water the ferns"}
 _CYCLE = [
@@ -161,8 +161,7 @@ def test_a_request_with_half_a_character_anywhere_is_answered(server: Any, metho
 
 def test_recording_again_counts_once_and_stronger_evidence_outweighs_weaker(tmp_path: Path) -> None:
     bank = tmp_path / "bank.sqlite3"
-    with raw_server(bank) as server:
-        server.initialize()
+    with serving_here(bank) as server:
         plan_id = server.call("plan_with_memory", task="Prune the roses").structured["plan_id"]
 
         def record(outcome: str, evidence: str) -> str:

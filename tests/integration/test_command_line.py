@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from integration.banks import make_bank, number, problems, rows
-from integration.processes import PATIENCE_S, memento, serving, until
+from integration.processes import PATIENCE_S, Run, commanded, memento, serving_here, until
 from memento_memory.bank import CaseBank
 from memento_memory.embedding import ModelInfo, Ready
 
@@ -21,8 +21,8 @@ _TASK = "Paint the fence of the garden"
 _PLAN = "1. Sand the fence\n2. Paint it"
 
 
-def _json(*arguments: str) -> Any:
-    done = memento(*arguments)
+def _json(*arguments: str, run: Run = commanded) -> Any:
+    done = run(*arguments)
     assert done.returncode == 0, done.stderr
     _plain(done.stdout + done.stderr)
     return json.loads(done.stdout)
@@ -40,15 +40,17 @@ def test_a_case_goes_through_every_command(bank: Path, tmp_path: Path) -> None:
     plan_file = tmp_path / "plan.txt"
     plan_file.write_text(_PLAN, encoding="utf-8")
     outcome = ("success", "--plan-id", planned["plan_id"], "--plan", f"@{plan_file}", "--tag", "garden")
-    recorded = _json("record", *outcome, "--evidence", "user_confirmed", "--json", *at)
+    recorded = _json("record", *outcome, "--evidence", "user_confirmed", "--json", *at, run=memento)
     case_id = recorded["case_id"]
     assert recorded["status"] == "retained"
-    counts = _json("stats", "--json", *at)
+    counts = _json("stats", "--json", *at, run=memento)
     assert (counts["cases"], counts["tags"], counts["without_vector"]) == ({"success": 1}, {"garden": 1}, 0)
-    assert [case["case_id"] for case in _json("cases", "list", "--json", "--tag", "garden", *at)] == [case_id]
+    assert [case["case_id"] for case in _json("cases", "list", "--json", "--tag", "garden", *at, run=memento)] == [
+        case_id
+    ]
     shown = _json("cases", "show", case_id, "--json", *at)
     assert [step["description"] for step in shown["plan"]] == ["Sand the fence", "Paint it"]
-    found = _json("cases", "search", "white paint for a fence", "--json", *at)
+    found = _json("cases", "search", "white paint for a fence", "--json", *at, run=memento)
     assert [case["case_id"] for case in found["cases"]] == [case_id]
 
     assert memento("cases", "forget", case_id, *at).returncode == 0
@@ -60,14 +62,14 @@ def test_a_case_goes_through_every_command(bank: Path, tmp_path: Path) -> None:
     exported = memento("cases", "export", *at)
     assert [json.loads(line).get("task") for line in exported.stdout.splitlines()] == [None, _TASK]
     file = tmp_path / "cases.jsonl"
-    assert memento("cases", "export", str(file), *at).returncode == 0
+    assert commanded("cases", "export", str(file), *at).returncode == 0
     assert file.read_text(encoding="utf-8") == exported.stdout
     other = ("--bank", str(tmp_path / "other.sqlite3"))
-    assert _json("cases", "import", str(file), "--json", *other)["imported"] == 1
+    assert _json("cases", "import", str(file), "--json", *other, run=memento)["imported"] == 1
     assert sum(_json("cases", "import", str(file), "--json", *other)["skipped"].values()) == 1
     assert _json("cases", "show", case_id, "--json", *other)["plan"] == shown["plan"]
 
-    assert all(check["ok"] for check in _json("doctor", "--json", *at))
+    assert all(check["ok"] for check in _json("doctor", "--json", *at, run=memento))
     again = memento("reembed", *at)
     assert again.returncode == 0
     assert again.stdout == "0 vectors made, 1 were there already\n"
@@ -76,25 +78,23 @@ def test_a_case_goes_through_every_command(bank: Path, tmp_path: Path) -> None:
 
 def test_output_for_people_is_plain_when_it_goes_to_no_terminal(bank: Path) -> None:
     at = ("--bank", str(bank))
-    assert (
-        memento("record", "failure", "--task", _TASK, "--plan", _PLAN, "--notes", "[red]rain[/red]", *at).returncode
-        == 0
-    )
-    (line,) = memento("cases", "list", *at).stdout.splitlines()
+    recorded = commanded("record", "failure", "--task", _TASK, "--plan", _PLAN, "--notes", "[red]rain[/red]", *at)
+    assert recorded.returncode == 0
+    (line,) = commanded("cases", "list", *at).stdout.splitlines()
     case_id, outcome, namespace, task = line.split("\t")
     assert (outcome, namespace, task) == ("failure", "default", _TASK)
-    for command in (
-        ("plan", _TASK),
-        ("stats",),
-        ("cases", "show", case_id),
-        ("doctor",),
-        ("cases", "forget", case_id),
+    for run, *command in (
+        (memento, "plan", _TASK),
+        (commanded, "stats"),
+        (memento, "cases", "show", case_id),
+        (commanded, "doctor"),
+        (commanded, "cases", "forget", case_id),
     ):
-        done = memento(*command, *at, env={"TERM": "xterm-256color"})
+        done = run(*command, *at, env={"TERM": "xterm-256color"})
         assert done.returncode == 0, done.stderr
         assert done.stdout
         _plain(done.stdout + done.stderr)
-        if command[:2] == ("cases", "show"):
+        if "show" in command:
             assert "[red]rain[/red]" in done.stdout
 
 
@@ -115,7 +115,7 @@ def test_output_for_people_is_plain_when_it_goes_to_no_terminal(bank: Path) -> N
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_mistake_is_one_line_on_stderr_and_exit_status_1(bank: Path, arguments: tuple[str, ...], said: str) -> None:
-    done = memento(*arguments, "--bank", str(bank))
+    done = commanded(*arguments, "--bank", str(bank))
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -131,13 +131,14 @@ def test_a_damaged_bank_is_one_line_on_stderr_and_a_finding_of_the_doctor(bank: 
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"memento: the bank {bank} is damaged")
-    examined = memento("doctor", "--json", "--bank", str(bank))
+    examined = commanded("doctor", "--json", "--bank", str(bank))
     assert examined.returncode == 1
     (failing,) = [check for check in json.loads(examined.stdout) if not check["ok"]]
     assert failing["check"] == "bank"
     assert "damaged" in failing["found"]
 
 
+_CASES = 700  # several turns of making vectors, so that a process can be killed between two
 _CONTENT = "SELECT id, task, plan, outcome, successes FROM cases"
 
 
@@ -152,18 +153,18 @@ class OtherModel:
 
 
 def test_a_bank_of_another_model_says_so_and_is_made_anew_even_when_that_is_interrupted(bank: Path) -> None:
-    make_bank(bank, 3_000)
+    make_bank(bank, _CASES)
     made = CaseBank(bank, Ready(OtherModel()))
-    assert made.embed_pending() == 3_000
+    assert made.embed_pending() == _CASES
     made.close()
     at = ("--bank", str(bank))
     before = set(rows(bank, _CONTENT))
-    done = memento("cases", "search", "shelf", *at)
+    done = commanded("cases", "search", "shelf", *at)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "another-model" in line
     assert "memento reembed" in line
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         for tool, arguments in (
             ("plan_with_memory", {"task": "Check shelf 7"}),
             ("retrieve_cases", {"query": "shelf"}),
@@ -174,10 +175,10 @@ def test_a_bank_of_another_model_says_so_and_is_made_anew_even_when_that_is_inte
         assert server.ok("record_outcome", outcome="success", task="Dust the shelves", plan="1. Dust")["case_id"]
         _interrupt_reembedding(bank)
         left = number(bank, "SELECT count(*) FROM unembedded")
-        assert 0 < left < 3_001
-        again = memento("reembed", *at)
+        assert 0 < left < _CASES + 1
+        again = commanded("reembed", *at)
         assert again.returncode == 0, again.stderr
-        assert again.stdout == f"{left} vectors made, {3_001 - left} were there already\n"
+        assert again.stdout == f"{left} vectors made, {_CASES + 1 - left} were there already\n"
         assert server.ok("plan_with_memory", task="Check shelf 7 of the archive")["verdict"] == "cases"
     assert set(rows(bank, _CONTENT)) > before
     assert problems(bank) == []

@@ -12,6 +12,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+from integration.processes import commanded
 from memento_memory.embedding import Embedder
 from memento_server.demo import carried_out
 from memento_server.demo.tool_client import ToolClient
@@ -74,7 +75,7 @@ def test_a_task_of_one_s_own_leads_when_it_is_asked_again(tmp_path: Path, embedd
     file = tmp_path / "tasks.jsonl"
     names = ["apples", "invoices", "meetings", "photos", "logs", "tickets", "songs", "letters", "maps"]
     file.write_text("".join(json.dumps({"nl": f"List all {n}", "cmd": f"ls {n}"}) + "\n" for n in names))
-    done = demo("--tasks", str(file), "--json")
+    done = commanded("demo", "--tasks", str(file), "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["imported"] + len(report["story"]) == len(names)
@@ -83,7 +84,7 @@ def test_a_task_of_one_s_own_leads_when_it_is_asked_again(tmp_path: Path, embedd
 
 def test_a_file_without_tasks_is_one_line_of_explanation(tmp_path: Path, embedder: Embedder) -> None:
     (tmp_path / "empty.jsonl").write_text("{}\n")
-    done = demo("--tasks", str(tmp_path / "empty.jsonl"))
+    done = commanded("demo", "--tasks", str(tmp_path / "empty.jsonl"))
     assert done.returncode == 1
     assert done.stderr.strip().startswith("memento: tasks:")
     assert len(done.stderr.strip().splitlines()) == 1

@@ -10,12 +10,12 @@ import pytest
 from mcp import MCPError
 
 from integration.banks import number, problems, rows
-from integration.processes import Server, answer_of, serving
+from integration.processes import Server, answer_of, serving, serving_here
 
 _STREAMS = 4
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_while_recording(bank: Path, seed: int) -> None:
     with serving(bank) as server:
         acknowledged = server.do(_record_until_killed, server, random.Random(seed))
@@ -25,7 +25,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_while_recording(
     recorded = number(bank, "SELECT count(*) FROM outcomes JOIN episodes ON key = episode_key WHERE case_key NOT NULL")
     assert recorded == len(stored)
     assert problems(bank) == []
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         last = list(acknowledged.values())[-1]
         assert server.ok("plan_with_memory", task=last)["cases"][0]["task"] == last
         assert (

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from integration.processes import memento, serving
+from integration.processes import commanded, serving, serving_here
 
 _TASK = "Rename the branch 'alpha' to 'beta' in the repository 'atlas'"
 _ALIKE = "Rename the branch 'gamma' to 'delta' in the repository 'atlas'"
@@ -61,7 +61,7 @@ def test_a_success_is_offered_for_a_task_like_it_and_a_failure_of_the_draft_is_r
 
 
 def test_a_paraphrase_finds_the_case_though_it_shares_few_words(bank: Path) -> None:
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         work = "Reduce the size of the photos in the holiday album"
         server.ok("record_outcome", outcome="success", task=work, plan="1. List the photos\n2. Compress each photo")
         found = server.ok("plan_with_memory", task="Shrink the pictures from our vacation folder")
@@ -70,7 +70,7 @@ def test_a_paraphrase_finds_the_case_though_it_shares_few_words(bank: Path) -> N
 
 def test_an_injected_instruction_stays_inside_the_data_and_loses_what_cannot_be_seen(bank: Path) -> None:
     task = "Sort the mail of the office"
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         recorded = server.ok(
             "record_outcome",
             outcome="failure",
@@ -79,7 +79,7 @@ def test_an_injected_instruction_stays_inside_the_data_and_loses_what_cannot_be_
             notes=f"Beware {_ATTACK}",
         )
         assert server.ok("retrieve_cases", query=task)["cases"] == []
-        assert memento("confirm", recorded["case_id"], "--bank", str(bank)).returncode == 0
+        assert commanded("confirm", recorded["case_id"], "--bank", str(bank)).returncode == 0
         planned = server.call("plan_with_memory", task=task)
         looked_up = server.call("retrieve_cases", query=task)
         uris = f"memento://cases/{recorded['case_id']}", f"memento://episodes/{recorded['plan_id']}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.banks import number, rows
-from integration.processes import Server, memento, serving, until
+from integration.processes import Run, Server, commanded, memento, serving, serving_here, until
 from memento_memory.embedding import load, prepare
 from memory.logs import Simulated, fill, simulated
 
@@ -16,14 +16,14 @@ _VERBS = ("Count", "List", "Archive")
 _NOUNS = ("photos", "invoices", "orders", "letters")
 
 
-def _run(bank: Path, *arguments: str) -> str:
-    done = memento(*arguments, "--bank", str(bank))
+def _run(bank: Path, *arguments: str, run: Run = commanded) -> str:
+    done = run(*arguments, "--bank", str(bank))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def _asked(bank: Path, *arguments: str) -> dict[str, Any]:
-    return dict(json.loads(_run(bank, *arguments, "--json")))
+def _asked(bank: Path, *arguments: str, run: Run = commanded) -> dict[str, Any]:
+    return dict(json.loads(_run(bank, *arguments, "--json", run=run)))
 
 
 def _live(server: Server, episodes: int) -> None:
@@ -44,9 +44,9 @@ def _live(server: Server, episodes: int) -> None:
 
 
 def test_a_greedy_log_is_refused_in_words_that_say_what_is_missing(bank: Path) -> None:
-    with serving(bank, env={"MEMENTO_LEARNING": "off"}) as server:
+    with serving_here(bank, env={"MEMENTO_LEARNING": "off"}) as server:
         _live(server, 60)
-    said = " ".join(_run(bank, "evaluate", "--policy", "softmax:0.5").split())
+    said = " ".join(_run(bank, "evaluate", "--policy", "softmax:0.5", run=memento).split())
     assert "60 episodes of 60 tasks with a known outcome" in said
     assert "What softmax:0.5 would have earned cannot be told" in said
     assert "set MEMENTO_EXPLORE=0.1 and record about" in said
@@ -58,7 +58,7 @@ def test_a_greedy_log_is_refused_in_words_that_say_what_is_missing(bank: Path) -
 
 def test_a_log_with_exploration_answers(bank: Path, tmp_path: Path) -> None:
     shares = {"MEMENTO_EXPLORE": "0.5", "MEMENTO_HOLDOUT": "0.3", "MEMENTO_LEARNING": "off"}
-    with serving(bank, env=shares) as server:
+    with serving_here(bank, env=shares) as server:
         _live(server, 160)
     page = tmp_path / "page.html"
     said = " ".join(_run(bank, "evaluate", "--policy", "greedy", "--html", str(page)).split())
@@ -72,7 +72,7 @@ def test_a_log_with_exploration_answers(bank: Path, tmp_path: Path) -> None:
 def test_the_command_trains_judges_shows_and_goes_back(bank: Path, tmp_path: Path) -> None:
     fill(bank, simulated(1200, 6.0))
     assert _asked(bank, "learn", "--status")["in_force"] == 0
-    made = _asked(bank, "learn")
+    made = _asked(bank, "learn", run=memento)
     assert made["promoted"], made["reason"]
     assert made["report"]["learned_from"] + made["report"]["judged_on"] == 1200
     status = _asked(bank, "learn", "--status")
@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_one_line_that_says_why(bank: Path) -> None:
         (["evaluate", "--policy", "best"], "best"),
         (["evaluate", "--policy", "version:7"], "there is no version 7"),
     ):
-        done = memento(*arguments, "--bank", str(bank))
+        done = commanded(*arguments, "--bank", str(bank))
         assert (done.returncode, done.stdout) == (1, ""), arguments
         assert done.stderr.startswith("memento: ")
         assert done.stderr.count("\n") == 1

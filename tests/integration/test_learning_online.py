@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration.banks import number, problems, rows
-from integration.processes import Server, memento, serving
+from integration.processes import Server, commanded, memento, serving, serving_here
 
 _TASK = "Find all log files larger than 2 GB"
 _EXAMPLES = (
@@ -36,14 +36,14 @@ def _values(answer: dict[str, Any]) -> dict[str, float]:
 
 
 def _explained(bank: Path, plan_id: str) -> dict[str, Any]:
-    done = memento("explain", plan_id, "--bank", str(bank), "--json")
+    done = commanded("explain", plan_id, "--bank", str(bank), "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize(("outcome", "sign"), [("success", 1), ("failure", -1)])
 def test_an_outcome_moves_the_values_that_the_next_plan_shows_and_says_so(bank: Path, outcome: str, sign: int) -> None:
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         _teach(server)
         planned = server.ok("plan_with_memory", task=_TASK)
         before = _values(planned)
@@ -61,7 +61,7 @@ def test_an_outcome_moves_the_values_that_the_next_plan_shows_and_says_so(bank: 
 
 
 def test_the_reasons_a_plan_gives_are_those_the_command_line_explains(bank: Path) -> None:
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         _teach(server)
         _record(server, server.ok("plan_with_memory", task=_TASK), "success")
         planned = server.ok("plan_with_memory", task="Find all log files larger than 3 GB")
@@ -85,7 +85,7 @@ def test_the_reasons_a_plan_gives_are_those_the_command_line_explains(bank: Path
 
 
 def test_the_shares_of_the_environment_decide_how_plans_are_chosen(bank: Path) -> None:
-    with serving(bank, env={"MEMENTO_HOLDOUT": "0.5", "MEMENTO_EXPLORE": "1"}) as server:
+    with serving_here(bank, env={"MEMENTO_HOLDOUT": "0.5", "MEMENTO_EXPLORE": "1"}) as server:
         _teach(server)
         planned = [server.ok("plan_with_memory", task=_TASK) for _ in range(40)]
     logged = rows(bank, "SELECT arm, explore, holdout FROM decisions ORDER BY episode_key")
@@ -99,7 +99,7 @@ def test_the_shares_of_the_environment_decide_how_plans_are_chosen(bank: Path) -
 
 
 def test_without_shares_every_plan_shows_what_is_worth_the_most(bank: Path) -> None:
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         _teach(server)
         slates = {tuple(_values(server.ok("plan_with_memory", task=_TASK))) for _ in range(10)}
     assert len(slates) == 1
@@ -118,7 +118,7 @@ def test_without_shares_every_plan_shows_what_is_worth_the_most(bank: Path) -> N
 def test_a_setting_that_makes_no_sense_is_a_clear_error_at_the_start(
     bank: Path, name: str, value: str, wanted: str
 ) -> None:
-    done = memento("serve", "--bank", str(bank), env={name: value})
+    done = commanded("serve", "--bank", str(bank), env={name: value})
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -130,7 +130,7 @@ def test_a_setting_that_makes_no_sense_is_a_clear_error_at_the_start(
 def test_two_servers_on_one_bank_learn_what_one_would_have_learned(bank: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone.sqlite3"
     outcomes = ("success", "failure", "success", "success")
-    with serving(bank) as first, serving(bank) as second, serving(alone) as single:
+    with serving(bank) as first, serving(bank) as second, serving_here(alone) as single:
         for server in (first, single):
             _teach(server)
         for turn, outcome in enumerate(outcomes):
@@ -163,9 +163,9 @@ def test_a_server_killed_between_plan_and_record_loses_nothing(bank: Path) -> No
 
 
 def test_an_episode_that_was_not_planned_here_and_one_that_is_not_known_cannot_be_explained(bank: Path) -> None:
-    with serving(bank) as server:
+    with serving_here(bank) as server:
         reported = server.ok("record_outcome", outcome="success", task=_TASK, plan="1. find / -size +2G")
     for plan_id, reason in ((reported["plan_id"], "without a plan from memory"), ("nothing", "nothing")):
-        done = memento("explain", plan_id, "--bank", str(bank))
+        done = commanded("explain", plan_id, "--bank", str(bank))
         assert (done.returncode, done.stdout) == (1, "")
         assert reason in done.stderr

@@ -13,11 +13,11 @@ from integration.processes import Server, answer_of, serving
 from memento_memory.store.database import LOCK_WAIT_S
 
 _SERVERS = 4
-_WRITES = 500  # by each server
+_WRITES = 100  # by each server
 _AT_ONCE = 5  # in each server
 
 
-def test_four_servers_on_one_bank_lose_none_of_two_thousand_writes_and_report_no_error(bank: Path) -> None:
+def test_four_servers_on_one_bank_lose_none_of_four_hundred_writes_and_report_no_error(bank: Path) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(_SERVERS) as pool:
         servers = list(pool.map(lambda _: stack.enter_context(serving(bank)), range(_SERVERS)))
         waits = [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mcp.types import ElicitResult
 
 from integration.processes import RawServer, raw_server, until
 from integration.relays import SERVERS, Entry, Relay, backend, kept_in, relaying, tools_file
@@ -109,6 +110,14 @@ def test_a_server_of_the_stateless_era_hears_of_a_cancelled_call_and_what_anothe
         (log,) = until(lambda: [*tmp_path.rglob("chatty.log")], "the log")
         until(lambda: words in log.read_text(encoding="utf-8"), "the line")
         assert words not in relay.stderr
+
+
+def test_a_call_that_may_ask_its_host_in_the_middle_is_cancelled_at_the_server_too(tmp_path: Path) -> None:
+    async def decline(*_: object) -> ElicitResult:
+        return ElicitResult(action="decline")
+
+    with relaying(tmp_path, {"slow": backend("echo.py")}, callbacks={"elicitation_callback": decline}) as relay:
+        _cancels(relay, "slow", tmp_path / "gate")
 
 
 def _cancels(relay: Relay, server: str, gate: Path) -> None:

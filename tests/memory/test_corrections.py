@@ -142,7 +142,7 @@ steps = st.tuples(st.integers(0, 4), st.sampled_from(["a", "b"]), outcomes, st.s
 
 
 @given(st.lists(steps, max_size=14))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_whatever_is_recorded_counts_are_the_sum_of_what_each_episode_contributes(tmp_path_factory, recorded):
     bank = CaseBank(tmp_path_factory.mktemp("sums") / "bank.db", clock=lambda: 1.0)
     ids = [opened(bank, f"task {'xyz'[i % 2]}") for i in range(5)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memento_memory.embedding import EmbeddingModelError, OnnxEmbedder, find_prepared, load
@@ -50,6 +50,7 @@ def test_vectors_are_those_of_sentence_transformers(embedder: OnnxEmbedder, tmp_
     assert cosines.min() >= 0.9999
 
 
+@settings(max_examples=40)
 @given(st.lists(ANY_TEXT, min_size=1, max_size=4))
 def test_any_text_gives_a_unit_vector(embedder: OnnxEmbedder, texts: list[str]) -> None:
     vectors = embedder.embed(texts)
@@ -63,7 +64,7 @@ def test_no_texts_give_no_rows(embedder: OnnxEmbedder) -> None:
 
 
 def test_a_text_has_the_same_vector_in_any_company(embedder: OnnxEmbedder) -> None:
-    company = [f"{'step ' * (i * 7 % 40)}{i}" for i in range(100)] + TEXTS
+    company = [f"{'step ' * (i * 7 % 40)}{i}" for i in range(30)] + TEXTS
     together = embedder.embed(company)
     alone = np.concatenate([embedder.embed([text]) for text in company])
     assert (together * alone).sum(axis=1).min() > 0.99999
@@ -83,7 +84,7 @@ def test_what_is_beyond_the_longest_text_the_model_reads_does_not_matter(embedde
 def test_threads_may_share_an_embedder(embedder: OnnxEmbedder) -> None:
     alone = [embedder.embed([text]) for text in TEXTS]
     with ThreadPoolExecutor(4) as pool:
-        shared = list(pool.map(lambda text: embedder.embed([text]), TEXTS * 5))
+        shared = list(pool.map(lambda text: embedder.embed([text]), TEXTS * 2))
     for index, vector in enumerate(shared):
         np.testing.assert_allclose(vector, alone[index % len(TEXTS)], atol=1e-5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,22 @@ def world() -> Simulated:
     return simulated(LOGGED + LATER, 6.0)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, world: Simulated) -> Path:
+    """A bank file whose log made a trained version win."""
+    file = tmp_path_factory.mktemp("trained") / "bank.db"
+    fill(file, replace(world, entries=world.entries[:LOGGED]))
+    bank = CaseBank(file)
+    made = learn(bank.database, recipe=RECIPE, clock=lambda: 1e6)
+    bank.close()
+    assert made.promoted, made.reason
+    return file
+
+
 @pytest.fixture
-def bank(tmp_path: Path, world: Simulated) -> Iterator[CaseBank]:
-    """A bank whose log made a trained version win."""
-    fill(tmp_path / "bank.db", replace(world, entries=world.entries[:LOGGED]))
-    bank = CaseBank(tmp_path / "bank.db")
-    trained = learn(bank.database, recipe=RECIPE, clock=lambda: 1e6)
-    assert trained.promoted, trained.reason
+def bank(tmp_path: Path, trained: Path) -> Iterator[CaseBank]:
+    """A copy of that bank."""
+    bank = CaseBank(Path(shutil.copy(trained, tmp_path)))
     yield bank
     bank.close()
 

@@ -93,8 +93,17 @@ def test_what_is_true_of_all_candidates_of_a_task_ranks_nothing():
     assert shifted.standing == pytest.approx(plain.standing, abs=1e-6)
 
 
-def test_a_trained_advantage_is_found_and_promoted():
-    candidate = build(simulated(2400, 6.0).episodes, prior(), RECIPE)
+@pytest.fixture(scope="module")
+def log():
+    return simulated(1500, 6.0).episodes
+
+
+@pytest.fixture(scope="module")
+def candidate(log):
+    return build(log, prior(), RECIPE)
+
+
+def test_a_trained_advantage_is_found_and_promoted(candidate):
     assert candidate.verdict.promoted, candidate.verdict.reason
     assert candidate.verdict.gains["similarity"]["ranking"].value > 0.1
     figures = candidate.report["figures"]
@@ -106,19 +115,15 @@ def test_where_nothing_helps_nothing_is_promoted():
     assert not candidate.verdict.promoted
 
 
-def test_the_next_training_has_to_beat_the_one_in_force():
-    log = simulated(1500, 6.0).episodes
-    first = build(log, prior(), RECIPE)
-    assert first.network is not None
-    again = build(log, replace(prior(), version=7, network=first.network.to_bytes()), RECIPE)
+def test_the_next_training_has_to_beat_the_one_in_force(log, candidate):
+    assert candidate.network is not None
+    again = build(log, replace(prior(), version=7, network=candidate.network.to_bytes()), RECIPE)
     assert not again.verdict.promoted
     assert "version 7" in again.verdict.reason
 
 
-def test_the_network_feature_has_unit_spread_over_the_cases_shown():
-    log = simulated(1500, 6.0).episodes
-    network = build(log, prior(), RECIPE).network
-    assert network is not None
+def test_the_network_feature_has_unit_spread_over_the_cases_shown(log, candidate):
+    network = candidate.network
     assert isinstance(network, Network)
     said = log.opinions(network, len(fresh_layer().mean) - log.task.shape[1] - 1, honest=log.known)
     shown = said[log.credit > 0]

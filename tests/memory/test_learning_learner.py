@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -61,9 +63,18 @@ def run(database, **options):
     return learn(database, recipe=options.pop("recipe", RECIPE), clock=lambda: NOW, **options)
 
 
-def test_what_won_is_in_force_with_its_network_and_report(make):
-    with opened(make(1200, 6.0)) as database:
-        result = run(database)
+@pytest.fixture(scope="module")
+def winning(tmp_path_factory):
+    """A bank in which a trained version won, and what its training told."""
+    path = tmp_path_factory.mktemp("won") / "bank.db"
+    fill(path, simulated(1200, 6.0))
+    with opened(path) as database:
+        return path, run(database)
+
+
+def test_what_won_is_in_force_with_its_network_and_report(winning):
+    path, result = winning
+    with opened(path) as database:
         version = in_force(database)
         assert result.promoted, result.reason
         assert version.version == result.version
@@ -111,9 +122,8 @@ def test_a_second_learner_is_refused(make):
             run(database)
 
 
-def test_an_outcome_of_the_log_can_be_taken_out_of_the_new_version(make):
-    with opened(make(1200, 6.0)) as database:
-        assert run(database).promoted
+def test_an_outcome_of_the_log_can_be_taken_out_of_the_new_version(winning, tmp_path):
+    with opened(Path(shutil.copy(winning[0], tmp_path))) as database:
         with database.writing() as db:
             before = versions.in_force(db)
             lesson = online.learn(db, 7, Result.graded(Outcome.UNKNOWN), NOW)
@@ -223,7 +233,7 @@ def test_training_is_not_due_while_a_learner_is_at_work(make):
 
 
 def test_a_learner_killed_in_the_middle_goes_on_where_it_stopped(make, monkeypatch):
-    bank = make(1000, 6.0)
+    bank = make(400, 6.0)
     checkpoint = bank.with_name("bank.db.learning")
     script = (
         "import sys; from pathlib import Path; from memento_memory.learning import training, learner;"

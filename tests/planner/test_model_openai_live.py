@@ -11,6 +11,7 @@ from typing import TypeVar
 import anyio
 import pytest
 
+from memento_planner.models import local
 from memento_planner.models.chat import Message, Reply, Request, Role, Stop
 from memento_planner.models.errors import ContextLengthError
 from memento_planner.models.openai import OpenAIModel
@@ -29,14 +30,14 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def smollm2_url() -> Iterator[str]:
     """The base URL of the real model."""
-    import xllamacpp
+    xllamacpp = local._llama()  # its threads sleep while they wait
 
     assert _WEIGHTS is not None
     assert _WEIGHTS.origin is not None
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(next(Path(_WEIGHTS.origin).parent.glob("*.gguf")))
     parameters.n_ctx = _CONTEXT
-    parameters.cpuparams.n_threads = 2
+    parameters.cpuparams.n_threads = 1
     server = xllamacpp.Server(parameters)
     yield f"{server.listening_address}/v1"
     del server

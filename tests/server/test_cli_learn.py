@@ -1,6 +1,8 @@
 """`memento learn` over a real bank."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import typer
@@ -16,10 +18,28 @@ app = typer.Typer()
 app.command()(cli_learn.learn)
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("filled") / "bank.db"
+    fill(path, simulated(240, 0.0))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(filled, tmp_path_factory):
+    """A bank with a version that was made, but not put in force, and what was said of it."""
+    path = shutil.copy(filled, tmp_path_factory.mktemp("trained"))
+    return path, learn(path)
+
+
 @pytest.fixture
-def bank(tmp_path):
-    fill(tmp_path / "bank.db", simulated(240, 0.0))
-    return tmp_path / "bank.db"
+def bank(filled, tmp_path):
+    return shutil.copy(filled, tmp_path)
+
+
+@pytest.fixture
+def learned(trained, tmp_path):
+    return shutil.copy(trained[0], tmp_path)
 
 
 def learn(bank, *arguments):
@@ -28,8 +48,8 @@ def learn(bank, *arguments):
     return done.output
 
 
-def test_a_version_that_is_not_better_is_kept_and_said_to_be(bank):
-    said = learn(bank)
+def test_a_version_that_is_not_better_is_kept_and_said_to_be(trained):
+    bank, said = trained
     assert said.startswith("version 1 is kept, but not used:")
     assert "judged on" in said
     assert "version 0 (similarity)" in learn(bank, "--status")
@@ -41,23 +61,22 @@ def test_the_status_as_json_names_versions_and_what_comes_next(bank):
         **{"in_force": 0, "trusted": True, "known": 240, "trained_on": 0, "next_at": 200},
         **{"learner": "", "versions": []},
     }
-    made = json.loads(learn(bank, "--json", "--seed", "3"))
+    made = json.loads(learn(bank, "--json", "--seed", "3", "--force"))
     assert made["report"]["seed"] == 3
     after = json.loads(learn(bank, "--status", "--json"))
     assert after["next_at"] == 340
     assert [version["status"] for version in after["versions"]] == ["rejected"]
 
 
-def test_rolling_back_puts_the_version_in_force(bank):
-    learn(bank)
-    said = learn(bank, "--rollback", "1")
+def test_rolling_back_puts_the_version_in_force(learned):
+    said = learn(learned, "--rollback", "1")
     assert "in force: version 1 (trained from the log)" in said
     assert "this version was rejected when it was made" in said
-    assert json.loads(learn(bank, "--rollback", "--json")) == {"in_force": 0}
+    assert json.loads(learn(learned, "--rollback", "--json")) == {"in_force": 0}
 
 
-def test_what_was_learned_to_matter_is_said_in_words_and_as_json_the_strongest_first(bank):
-    learn(bank)
+def test_what_was_learned_to_matter_is_said_in_words_and_as_json_the_strongest_first(learned):
+    bank = learned
     assert learn(bank, "--explain").startswith("nothing was learned yet")
     assert json.loads(learn(bank, "--explain", "--json"))["weights"] == []
     learn(bank, "--rollback", "1")
@@ -71,8 +90,8 @@ def test_what_was_learned_to_matter_is_said_in_words_and_as_json_the_strongest_f
     assert all(weight["when"] in words for weight in said["weights"])
 
 
-def test_the_report_is_one_page_with_the_same_words(bank, tmp_path):
-    learn(bank)
+def test_the_report_is_one_page_with_the_same_words(learned, tmp_path):
+    bank = learned
     learn(bank, "--rollback", "1")
     file = tmp_path / "report.html"
     assert str(file) in learn(bank, "--report", str(file)).replace("\n", "")
@@ -104,11 +123,11 @@ def test_too_short_a_log_is_refused_in_words(tmp_path):
         learn(tmp_path / "short.db")
 
 
-def test_the_status_says_when_similarity_ranks_in_place_of_the_version_in_force(bank):
-    learn(bank, "--force")
+def test_the_status_says_when_similarity_ranks_in_place_of_the_version_in_force(learned):
+    bank = learned
     learn(bank, "--rollback", "1")
     assert "similarity ranks for now" not in learn(bank, "--status")
-    database = Database(bank)
+    database = Database(Path(bank))
     with database.writing() as db:
         db.execute("UPDATE value_models SET watch = json_set(watch, '$.trusted', json('false'))")
     database.close()

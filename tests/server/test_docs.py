@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from memento_server.cli import app
 
@@ -38,9 +39,8 @@ def test_every_command_is_in_the_readme_and_explains_itself(name: str) -> None:
     group, _, sub = name.partition(" ")
     table = [line for line in README.splitlines() if line.startswith("| `memento")]
     assert any(f"memento {group}" in row and (not sub or f"`{sub}`" in row or f" {sub}`" in row) for row in table)
-    done = subprocess.run(
-        [sys.executable, "-m", "memento_server", *name.split(), "--help"], capture_output=True, text=True, check=True
-    )
+    done = CliRunner().invoke(app, [*name.split(), "--help"], catch_exceptions=False)
+    assert done.exit_code == 0
     assert "Usage:" in done.stdout
 
 
@@ -51,17 +51,22 @@ def test_every_snippet_is_json(text: str) -> None:
         assert server["args"][0] == "serve"
 
 
-def test_the_commands_of_the_readme_run_as_written(tmp_path: Path, embedder: object) -> None:
+def test_the_commands_of_the_readme_run_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedder: object
+) -> None:
     script = next(block for block in blocks("sh") if "memento cases import" in block)
     line = next(text for text in blocks("json") if '"task"' in text)
     (tmp_path / "examples.jsonl").write_text(line, encoding="utf-8")
     lines = re.split(r"\n(?=memento )", script.strip())
     assert len(lines) >= 6
-    for command in lines:
-        arguments = [sys.executable, "-m", "memento_server", *shlex.split(command)[1:]]
-        environment = {**os.environ, "MEMENTO_BANK": str(tmp_path / "bank.sqlite3")}
-        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("MEMENTO_BANK", str(tmp_path / "bank.sqlite3"))
+    monkeypatch.chdir(tmp_path)
+    first, *others = (shlex.split(command)[1:] for command in lines)
+    begun = subprocess.run([sys.executable, "-m", "memento_server", *first], capture_output=True, text=True)
+    assert begun.returncode == 0, begun.stderr
+    for arguments in others:
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
 
 
 def test_the_python_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:
