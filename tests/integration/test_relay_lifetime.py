@@ -71,7 +71,11 @@ def test_a_memento_that_ends_while_its_servers_are_being_connected_leaves_none_b
 @pytest.fixture(scope="module", params=["auto", "legacy"])
 def relay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     """A Memento for hosts of one era, with a server for each test that needs one of its own."""
-    servers = {"slow": backend("echo.py"), "crowded": backend("echo.py", concurrency=4), "shaky": backend("echo.py")}
+    servers = {
+        "slow": backend("echo.py", timeout=900),
+        "crowded": backend("echo.py", concurrency=4),
+        "shaky": backend("echo.py"),
+    }
     with relaying(tmp_path_factory.mktemp("lifetime"), servers, mode=request.param) as relay:
         yield relay
 
@@ -104,7 +108,9 @@ def test_a_server_of_the_stateless_era_hears_of_a_cancelled_call_and_what_anothe
     tmp_path: Path,
 ) -> None:
     words = "I have read 17 configuration files"
-    with relaying(tmp_path, {"stateless": backend("sdk.py"), "chatty": backend("plain.py", words)}) as relay:
+    with relaying(
+        tmp_path, {"stateless": backend("sdk.py", timeout=900), "chatty": backend("plain.py", words)}
+    ) as relay:
         _cancels(relay, "stateless", tmp_path / "gate")
         assert not relay.call("chatty__told").is_error
         (log,) = until(lambda: [*tmp_path.rglob("chatty.log")], "the log")
@@ -116,7 +122,9 @@ def test_a_call_that_may_ask_its_host_in_the_middle_is_cancelled_at_the_server_t
     async def decline(*_: object) -> ElicitResult:
         return ElicitResult(action="decline")
 
-    with relaying(tmp_path, {"slow": backend("echo.py")}, callbacks={"elicitation_callback": decline}) as relay:
+    with relaying(
+        tmp_path, {"slow": backend("echo.py", timeout=900)}, callbacks={"elicitation_callback": decline}
+    ) as relay:
         _cancels(relay, "slow", tmp_path / "gate")
 
 
