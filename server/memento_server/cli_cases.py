@@ -40,7 +40,7 @@ def list_(
 ) -> None:
     """List cases, newest first."""
     from memento_server import console, show
-    from memento_server.resources import case_json
+    from memento_server.as_json import case_json
     from memento_server.session import open_bank
 
     with open_bank(settings_of(bank, "")) as opened:
@@ -64,7 +64,7 @@ def show(case_id: CaseId, bank: Bank = None, as_json: AsJson = False) -> None:
     """Show one case in full."""
     from memento_server import console
     from memento_server import show as view
-    from memento_server.resources import case_json
+    from memento_server.as_json import case_json
     from memento_server.session import open_bank
 
     with open_bank(settings_of(bank, "")) as opened:

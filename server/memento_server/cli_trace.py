@@ -25,7 +25,7 @@ def trace(
     """Show the tool calls that were relayed while a plan was carried out."""
     from memento_memory.trace import MAX_CALL_CHARS
     from memento_server import console
-    from memento_server.resources import call_json
+    from memento_server.as_json import call_json
     from memento_server.session import open_bank
 
     with open_bank(settings_of(bank, "")) as opened:
