@@ -108,6 +108,13 @@ def test_without_a_file_the_command_says_how_to_come_by_one(folder: Path, monkey
     assert "memento tools import" in str(done.exception)
 
 
+def test_where_nothing_is_pinned_no_change_is_reported(folder: Path) -> None:
+    servers = changing(folder, pin="off")
+    run(folder, "test", servers=servers)
+    (folder / "description.txt").write_text("Sends the sheep away.", encoding="utf-8")
+    assert "changed since" not in run(folder, "test", servers=servers).output
+
+
 def test_a_changed_definition_is_reported_shown_and_approved(folder: Path) -> None:
     servers = changing(folder)
     assert run(folder, "test", servers=servers).exit_code == 0

@@ -69,6 +69,11 @@ def test_a_file_can_be_named_and_stays_named_in_the_next_step(tmp_path: Path) ->
     assert not (tmp_path / "tools.json").exists()
 
 
+def test_what_comes_with_memento_may_change_with_it(tmp_path: Path) -> None:
+    run("enable", "math")
+    assert entry(tmp_path / "tools.json", "math")["pin"] == "off"
+
+
 def test_disabling_keeps_the_entry_and_is_idempotent(tmp_path: Path) -> None:
     assert "was off already" in run("disable", "math")
     run("enable", "math")

@@ -11,7 +11,7 @@ from mcp import Client, types
 from mcp.client._transport import Transport
 
 from memento_toolhub.catalogue import tokens
-from memento_toolhub.config.hub import BackendConfig
+from memento_toolhub.config.hub import BackendConfig, Pin
 from memento_toolhub.trust.pins import Pins, Status
 from memento_toolhub.wire.changes import first
 
@@ -65,7 +65,8 @@ async def examine(
         if problem is not None:
             return Finding(config.name, problem=explain(config, problem))
         relayed = [tool for tool in tools if config.relays(tool.name)]
-        statuses = pins.check(config.name, relayed, identity=config.transport.shown)
+        pinned = relayed if config.pin is not Pin.OFF else []
+        statuses = pins.check(config.name, pinned, identity=config.transport.shown)
         return Finding(
             config.name,
             protocol=protocol,
