@@ -10,6 +10,9 @@ EQUIPPED := $(VENV)/.equipped
 demo: $(READY)
 	$(BIN)/memento demo
 
+# Three workers share the cores: threads of linear algebra would wait for one another.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
 test: $(EQUIPPED)
 	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
