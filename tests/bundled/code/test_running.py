@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,37 @@ def test_code_that_cannot_be_parsed_is_shown_with_its_line(tmp_path: Path) -> No
 def test_code_can_choose_its_exit_code(tmp_path: Path, code: str, exit_code: int) -> None:
     found = outcome(tmp_path, code)
     assert (found["ended"], found["exit_code"]) == ("exited", exit_code)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("import no_such_package", "standard library"),
+        ("open('/home/someone/list.csv')", "`files`"),
+        ("try:\n    open('x')\nexcept OSError:\n    print('none')", ""),
+    ],
+)
+def test_what_was_not_found_comes_with_what_to_do(tmp_path: Path, code: str, advice: str) -> None:
+    found = outcome(tmp_path, code)["advice"]
+    assert advice in found
+    assert bool(advice) == bool(found)
+
+
+def test_of_a_long_output_the_end_is_shown_too(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfor i in range(20_000):\n    print('line', i)\nprint('answer: 42')\nsys.exit('x' * 30_000 + 'why')"
+    )
+    found = outcome(tmp_path, code)
+    assert found["stdout_end"].endswith("line 19999\nanswer: 42\n")
+    assert found["stderr_end"].endswith("xwhy\n")
+    short = outcome(tmp_path, "print(1)")
+    assert (short["stdout_end"], short["stderr_end"]) == ("", "")
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_programs_that_are_set_up_in_etc_run(tmp_path: Path) -> None:
+    found = outcome(tmp_path, "soffice --headless --version", tool="shell")
+    assert found["stdout"].startswith("LibreOffice"), found
 
 
 def test_open_figures_come_back_as_images_and_images_written_do_too(tmp_path: Path) -> None:

@@ -165,4 +165,4 @@ def test_no_sample_with_its_own_name_is_called_wrong() -> None:
 
 
 def test_every_format_has_a_reader_or_is_an_archive_or_a_table_for_sql() -> None:
-    assert set(KINDS) - set(_READERS) == {"zip", "tar", "7z", "gz", "bz2", "xz", "parquet"}
+    assert set(KINDS) - set(_READERS) == {"zip", "tar", "mbox", "7z", "gz", "bz2", "xz", "parquet"}

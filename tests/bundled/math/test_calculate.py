@@ -74,6 +74,9 @@ from memento_toolhub.servers.kit.call_error import CallError
         ("divisors(12)", "[1, 2, 3, 4, 6, 12]"),
         ("totient(36)", "12"),
         ("digit_sum(2^100)", "115"),
+        ("daynumber(2024, 3, 1) - daynumber(2023, 12, 25)", "67"),
+        ("daynumber(2023, 12, 24) mod 7", "0"),
+        ("2024 - 03 - 01", "2020"),
         ("floor(7 exp(-10^-15))", "6"),
         ("ceil(sqrt(49 - 10^-20))", "7"),
         ("floor(sqrt(49 - 10^-20))", "6"),
@@ -195,6 +198,12 @@ def test_quantities_keep_their_units(expression: str, value: str, unit: str) -> 
         ("[[1, 2], [3, 4]] // 2", "two real numbers"),
         ("5 % (2 i)", "two real numbers"),
         ("k^2 to km", "one cannot become the other"),
+        ("2024-03-01 - 2023-12-25", "looks like a date"),
+        ("12/25/2022 + 1", "looks like a date"),
+        ("daynumber(2023, 2, 29)", "no such date"),
+        ("mean([1, 2])", "the tool statistics"),
+        ("nCr(5, 2)", "write comb(n, k)"),
+        ("C(5, 2)", "comb(n, k)"),
     ],
 )
 def test_a_mistake_is_named(expression: str, part: str) -> None:
@@ -207,6 +216,26 @@ def test_a_mistake_is_named(expression: str, part: str) -> None:
 def test_how_an_expression_was_understood_is_said() -> None:
     assert calculate("2(3+4)^2").read_as == "2*(3 + 4)^2"
     assert calculate("3 km / 20 min").read_as == "(3*km)/(20*min)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        ("sin(30)", "30°"),
+        ("5!!", "(n!)!"),
+        ("1 ton / 1 kg", "tonne"),
+        ("10 barrels to L", "oil_barrel"),
+        ("3 months to days", "365.25"),
+        ("2 gal to L", "imperial_gallon"),
+    ],
+)
+def test_what_people_may_mean_otherwise_is_said(expression: str, part: str) -> None:
+    assert part in " ".join(calculate(expression).notes)
+
+
+@pytest.mark.parametrize("expression", ["sin(30°)", "sin(0.5)", "sin(0)", "5!", "1 tonne / 1 kg"])
+def test_nothing_is_said_where_nothing_else_can_be_meant(expression: str) -> None:
+    assert not [note for note in calculate(expression).notes if not note.startswith("decimals")]
 
 
 def test_that_decimals_are_exact_is_said() -> None:

@@ -168,6 +168,27 @@ def test_real_solutions_only() -> None:
     assert values(solve("x^3 = 1", real=True)) == {"1"}
 
 
+def test_where_exact_solutions_may_not_be_all_numbers_show_others() -> None:
+    found = solve("e^x = x + 2", real=True)
+    assert sorted(round(float(one.decimal["x"]), 3) for one in found.solutions) == [-1.841, 1.146]
+    assert not found.complete
+    assert "there may be more" in " ".join(found.notes)
+
+
+def test_a_real_solution_may_hold_other_variables() -> None:
+    assert solve("a*e^x = x + 2", real=True).solutions
+
+
+def test_a_factorial_before_an_equals_sign_is_not_taken_for_unequal() -> None:
+    with pytest.raises(CallError, match="x! = 6"):
+        solve("x!=120")
+
+
+def test_that_a_variable_is_not_in_the_expression_is_said() -> None:
+    assert "x is not in the expression; its variables: t" in integral("t^2", "0", "3").notes
+    assert "x is not in the expression; its variables: t" in integral("t^2").notes
+
+
 def test_systems_are_solved() -> None:
     linear = solve("x + y = 3", "x - y = 1", unknowns="x y")
     assert (values(linear), values(linear, "y")) == ({"2"}, {"1"})

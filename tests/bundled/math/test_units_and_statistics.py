@@ -43,6 +43,9 @@ def describe(numbers: list[float], paired: list[float] | None = None) -> Describ
         ("1/2", "percent", "50"),
         ("1 atm", "Pa", "101325"),
         ("60 rpm", "degree/s", "360"),
+        ("2 AU", "km", "1495978707/5"),
+        ("1 cup", "fl oz", "8"),
+        ("1 ppm", "%", "1/10000"),
     ],
 )
 def test_a_conversion_is_exact(quantity: str, to: str, value: str) -> None:

@@ -104,7 +104,27 @@ def test_of_an_animation_the_first_picture_is_shown_and_it_is_said(tmp_path: Pat
     with WireServer([said("Red.")]).running() as server:
         answer = told(call(tmp_path, "describe_image", eyes=eyes_at(server), path="a.gif"))
         assert shown(server).convert("RGB").getpixel((3, 3)) == (255, 0, 0)
-    assert "first of its 3" in answer["note"]
+    assert "3 pictures, of which this is page 1" in answer["note"]
+
+
+def test_another_picture_of_a_file_is_shown_by_its_page(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (30, 30), colour) for colour in ("red", "lime")]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    with WireServer([said("Green.")]).running() as server:
+        eyes = eyes_at(server)
+        told(call(tmp_path, "describe_image", eyes=eyes, path="a.tif", page=2))
+        assert shown(server).convert("RGB").getpixel((3, 3)) == (0, 255, 0)
+        assert "it holds 2" in refusal(call(tmp_path, "describe_image", eyes=eyes, path="a.tif", page=3))
+
+
+def test_what_is_white_on_nothing_is_shown_on_black(tmp_path: Path) -> None:
+    logo = Image.new("RGBA", (30, 30), (255, 255, 255, 0))
+    logo.paste((255, 255, 255, 255), (10, 10, 20, 20))
+    logo.save(tmp_path / "logo.png")
+    with WireServer([said("A square.")]).running() as server:
+        told(call(tmp_path, "describe_image", eyes=eyes_at(server), path="logo.png"))
+        picture = shown(server).convert("RGB")
+    assert (picture.getpixel((3, 3)), picture.getpixel((15, 15))) == ((0, 0, 0), (255, 255, 255))
 
 
 def _bomb(side: int) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from bundled.media.made import drawing
 from bundled.media.using import call, eyes_at, refusal, told
@@ -34,6 +35,29 @@ def test_small_letters_and_the_labels_of_a_chart_are_read(tmp_path: Path) -> Non
     figure.savefig(tmp_path / "chart.png")
     pyplot.close(figure)
     assert "Rainfall by region" in told(call(tmp_path, "read_text_in_image", path="chart.png"))["text"]
+
+
+@needs("tesseract")
+@pytest.mark.parametrize("turned", [90, 180])
+def test_a_scan_on_its_side_or_upside_down_is_read(tmp_path: Path, turned: int) -> None:
+    drawing("Invoice 4711", "Total 99.50").rotate(turned, expand=True).save(tmp_path / "scan.png")
+    assert told(call(tmp_path, "read_text_in_image", path="scan.png"))["text"].split() == [
+        *("Invoice", "4711", "Total", "99.50")
+    ]
+
+
+@needs("tesseract")
+def test_a_table_with_lines_is_read_row_by_row(tmp_path: Path) -> None:
+    rows = (("Item", "Quantity", "Price"), ("Apples", "12", "3.40"), ("Pears", "27", "5.25"))
+    table = Image.new("RGB", (1000, 320), "white")
+    pen = ImageDraw.Draw(table)
+    for i, cell in enumerate(cell for row in rows for cell in row):
+        left, top = 40 + i % 3 * 300, 40 + i // 3 * 80
+        pen.rectangle((left, top, left + 300, top + 80), outline="black", width=2)
+        pen.text((left + 20, top + 15), cell, fill="black", font=ImageFont.load_default(36))
+    table.save(tmp_path / "table.png")
+    found = told(call(tmp_path, "read_text_in_image", path="table.png"))["text"]
+    assert [line.split() for line in found.splitlines()] == list(map(list, rows))
 
 
 @needs("tesseract")

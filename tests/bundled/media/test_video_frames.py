@@ -57,6 +57,12 @@ def test_of_a_long_video_only_whole_frames_are_compared(tmp_path: Path) -> None:
     assert colours(result) == ["red", "blue", "lime"]
 
 
+def test_a_change_of_colour_alone_is_a_new_scene(tmp_path: Path) -> None:
+    save_media(tmp_path / "film.mp4", scenes=("#ff0000", "#008200"))  # of one lightness
+    found = told(call(tmp_path, "video_frames", path="film.mp4", n=3, pick="scenes"))
+    assert [round(frame["seconds"], 1) for frame in found["frames"]] == [0.0, 1.2]
+
+
 def test_a_stretch_of_time_is_looked_at_alone(tmp_path: Path) -> None:
     save_media(tmp_path / "film.mp4", scenes=COLOURS[:4])
     assert set(colours(call(tmp_path, "video_frames", path="film.mp4", n=4, start=1.1, end=1.9))) == {"lime"}

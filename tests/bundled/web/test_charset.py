@@ -25,6 +25,7 @@ JAPANESE = "ポンプは水を汲み上げる機械である。" * 20
         (f'<?xml version="1.0" encoding="euc-jp"?>{JAPANESE}'.encode("euc-jp"), "", JAPANESE),
         (f'<meta charset="utf-8">{RUSSIAN}'.encode("cp1251"), "windows-1251", RUSSIAN),
         (RUSSIAN.encode("cp1251"), "", RUSSIAN),
+        ("Река Волга впадает в Каспийское море.".encode("koi8-r"), "", "Волга впадает"),
         (RUSSIAN.encode("cp1251"), "utf-8", RUSSIAN),
         ("naïve café".encode(), "no-such-charset", "naïve café"),
         ("naïve café".encode(), "hex", "naïve café"),

@@ -30,10 +30,16 @@ class Reader:
     up: Site
 
     def shown(
-        self, answer: Answer, query: str = "", rests: Rests | None = None, max_chars: int = DEFAULT_CHARS
+        self,
+        answer: Answer,
+        query: str = "",
+        rests: Rests | None = None,
+        max_chars: int = DEFAULT_CHARS,
+        whole: bool = False,
     ) -> Page:
         """What a model gets of an answer."""
-        return run(partial(page_of, self.fetched(answer), query, rests=rests or Rests(), max_chars=max_chars))
+        rests = rests or Rests()
+        return run(partial(page_of, self.fetched(answer), query, rests=rests, max_chars=max_chars, whole=whole))
 
     def fetched(self, answer: Answer) -> Fetched:
         self.up.routes["/page"] = answer
@@ -104,6 +110,16 @@ def test_what_is_looked_for_is_found_beside_the_article_too(reader: Reader) -> N
     answer = Answer(f"<html><body>{beside}<article><p>{LONG * 9}</p></article></body></html>")
     assert "12262" not in reader.shown(answer).text
     assert "12262" in reader.shown(answer, "Kola depth").text
+
+
+def test_what_stands_beside_the_article_is_named_and_can_be_had(reader: Reader) -> None:
+    facts = "<aside><h2>Facts</h2><p>Founded 1887</p></aside>"
+    answer = Answer(f"<html><title>Pumps</title><body><article><p>{LONG * 9}</p></article>{facts}</body></html>")
+    (note,) = reader.shown(answer).notes
+    assert note.endswith("whole=true has them: Facts / Founded 1887")
+    everything = reader.shown(answer, whole=True)
+    assert "Founded 1887" in everything.text
+    assert everything.notes == []
 
 
 def test_a_page_without_an_article_comes_whole(reader: Reader) -> None:

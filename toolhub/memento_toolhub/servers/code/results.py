@@ -17,6 +17,7 @@ from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import Piece
 
 _MOST_FILES = 50
+_END_CHARS = 1_000
 _MOST_IMAGES = 4
 _MOST_IMAGE_BYTES = 2 * MB
 _MOST_IMAGES_BYTES = 4 * MB
@@ -39,12 +40,16 @@ class RunResult(BaseModel):
     stdout_rest: str = Field(default="", description="handle of the rest of stdout, for read_more")
     stderr: str = Field(description="errors and warnings, or the first part of them")
     stderr_rest: str = Field(default="", description="handle of the rest of stderr, for read_more")
+    stdout_end: str = Field(default="", description="how stdout ends, where it is too long to be given at once")
+    stderr_end: str = Field(default="", description="how stderr ends, likewise")
     output_bytes: int = Field(description="bytes written to stdout and stderr in all")
     seconds: float = Field(description="how long it ran")
     files: list[File] = Field(description=f"files it made or changed, {_MOST_FILES} at most")
     more_files: int = Field(default=0, description="how many more it made or changed")
     images: list[str] = Field(description="those of the files that come with this result as images")
-    advice: str = Field(default="", description="what to do where it was stopped or looked for a network")
+    advice: str = Field(
+        default="", description="what to do where it was stopped, or did not find a network, a package or a file"
+    )
 
 
 class FileText(Piece):
@@ -104,19 +109,28 @@ def run_result(
         stdout_rest=stdout.rest,
         stderr=stderr.text,
         stderr_rest=stderr.rest,
+        stdout_end=_end(stdout, run.stdout.text()),
+        stderr_end=_end(stderr, run.stderr.text()),
         output_bytes=run.output,
         seconds=round(run.seconds, 3),
         files=[File(name=tree.shown(entry.name), size=entry.size) for entry in changed[:_MOST_FILES]],
         more_files=max(0, len(changed) - _MOST_FILES),
         images=list(images),
-        advice=_ADVICE.get(run.ended, "") or _about_network(run, stderr.text, network),
+        advice=_ADVICE.get(run.ended, "") or (_about(run.stderr.text(), network) if run.exit_code else ""),
     )
     return with_images(result, images.values())
 
 
-def _about_network(run: Run, errors: str, network: bool) -> str:
-    wanted = run.exit_code != 0 and not network and _NETWORK_ERRORS.search(errors)
-    return _NO_NETWORK if wanted else ""
+def _about(errors: str, network: bool) -> str:
+    if not network and _NETWORK_ERRORS.search(errors):
+        return _NO_NETWORK
+    if "ModuleNotFoundError: No module named" in errors:
+        return _NO_MODULE[network]
+    return _NO_FILE if "No such file or directory" in errors else ""
+
+
+def _end(stream: Piece, text: str) -> str:
+    return text[-_END_CHARS:] if stream.rest else ""
 
 
 def with_images(result: BaseModel, images: Iterable[ImageContent]) -> CallToolResult:
@@ -162,6 +176,15 @@ _NETWORK_ERRORS = re.compile(
     re.IGNORECASE,
 )
 _NO_NETWORK = "the sandbox has no network: pages and packages cannot be fetched in it; hand over files with `files`"
+_NO_MODULE = {
+    False: "it is not installed and there is no network to fetch it: use another package or the standard library; a "
+    "module of the user's has to be handed over with `files`",
+    True: "install it with run_shell: pip install --target /workspace NAME; a module of the user's has to be handed "
+    "over with `files`",
+}
+_NO_FILE = (
+    "only files below /workspace are seen here: name the user's files in `files` and open them by their name alone"
+)
 _ADVICE = {
     "timed out": "give it more time with `timeout`, or do less at once; files written so far are kept",
     "killed: memory": "use less memory at once, for example by working in parts",

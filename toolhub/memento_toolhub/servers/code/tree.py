@@ -142,7 +142,10 @@ def _is_folder(name: str, above: int) -> bool:
 def _parts(written: str, field: str = "path") -> list[str]:
     path = PurePosixPath(written.removeprefix(WORKSPACE + "/") if written.startswith(WORKSPACE + "/") else written)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in written:
-        raise CallError(f"{field}: {written[:200]!r} is not below {WORKSPACE}; give the path of a file inside it")
+        raise CallError(
+            f"{field}: {written[:200]!r} is not below {WORKSPACE}; give the path of a file inside it; "
+            "run_python and run_shell copy the user's files there, named in `files`"
+        )
     return list(path.parts)
 
 

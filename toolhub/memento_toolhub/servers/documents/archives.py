@@ -111,6 +111,10 @@ def _walk(key: str, source: Source) -> _Found:
     if key in ("eml", "msg"):
         held = mail.eml_attachments(source) if key == "eml" else mail.msg_attachments(source)
         yield from ((Entry(_shown(name), len(data)), partial(bytes, data)) for name, data in held.items())
+    elif key == "mbox":
+        yield from (
+            (Entry(_shown(name), len(data)), partial(bytes, data)) for name, data in mail.messages(source).items()
+        )
     elif key == "7z":
         yield from _seven(source)
     elif key == "tar" or key in COMPRESSED:

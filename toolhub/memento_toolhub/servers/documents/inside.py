@@ -10,7 +10,7 @@ from memento_toolhub.servers.documents.kinds import KINDS, kind_of
 
 MOST_DEPTH = 3
 """Archives inside one another that are opened."""
-ARCHIVES = frozenset({"zip", "tar", "7z", *archives.COMPRESSED})
+ARCHIVES = frozenset({"zip", "tar", "mbox", "7z", *archives.COMPRESSED})
 _HOLD_FILES = ARCHIVES | {"eml", "msg", "docx", "pptx", "xlsx", "xlsb", "ods", "odt", "odp", "epub"}
 
 

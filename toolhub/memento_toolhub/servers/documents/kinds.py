@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from magika import Magika
 
 _SAMPLE = 65_536
+_MAILBOX = re.compile(rb"From \S+ [^\r\n]*\d{4}[^\r\n]*\r?\n[\w-]+:")
 _MOST_CONTROLS = 0.02  # of a text's bytes
 
 
@@ -46,6 +48,7 @@ KINDS = {
     "epub": Kind("EPUB book", "application/epub+zip", ("epub",)),
     "msg": Kind("Outlook message", "application/vnd.ms-outlook", ("msg",)),
     "eml": Kind("e-mail", "message/rfc822", ("eml", "mht", "mhtml")),
+    "mbox": Kind("mailbox", "application/mbox", ("mbox",)),
     "zip": Kind("ZIP archive", "application/zip", ("zip", "jar", "whl", "apk", "cbz", "kmz")),
     "tar": Kind("TAR archive", "application/x-tar", ("tar",)),
     "7z": Kind("7z archive", "application/x-7z-compressed", ("7z",)),
@@ -83,7 +86,7 @@ _UNREAD = {
     b"Rar!\x1a\x07": "a RAR archive; unpack it, or pack it as ZIP or 7z",
     b"\x28\xb5\x2f\xfd": "a Zstandard file; unpack it first",
     b"{\\rtf": "an RTF document; save it as .docx or .odt first",
-    b"SQLite format 3\0": "an SQLite database, not a document",
+    b"SQLite format 3\0": "an SQLite database, not a document; ask it by Python's sqlite3 in run_python",
 }
 _MEDIA_TOOLS = {
     "image": "describe_image or read_text_in_image",
@@ -123,6 +126,8 @@ def _text_kind(head: bytes, named: str) -> str:
         return "html"
     if start.startswith(b"<?xml"):
         return "html" if b"<html" in start else "xml"
+    if _MAILBOX.match(head):
+        return "mbox"
     by_name = _BY_EXTENSION.get(named, "")
     if by_name in TEXTS:
         return "text" if by_name == "html" and b"<" not in head else by_name

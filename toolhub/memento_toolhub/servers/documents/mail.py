@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage, MIMEPart
@@ -12,6 +13,9 @@ from memento_toolhub.servers.documents.encodings import decoded
 from memento_toolhub.servers.documents.marked import converted, from_html
 from memento_toolhub.servers.documents.pages import without_pages
 
+_POSTMARK = re.compile(rb"\r?\nFrom \S+ [^\r\n]*\d{4}[^\r\n]*\r?\n(?=[\w-]+:)")
+_NO_NAME = re.compile(r"[\x00-\x1f/\\!]+")
+_MOST_SUBJECT = 80
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _ATTACHMENT = "__attach_version1.0_"
 _LONG_NAME, _SHORT_NAME, _DATA = "__substg1.0_3707", "__substg1.0_3704", "__substg1.0_37010102"
@@ -52,6 +56,16 @@ def msg_attachments(source: Source) -> dict[str, bytes]:
         for folder, stream in streams:
             if stream == _DATA:
                 found[_free(_msg_name(ole, folder), found)] = ole.openstream([folder, stream]).read()
+    return found
+
+
+def messages(source: Source) -> dict[str, bytes]:
+    """The messages of a mailbox, each as a file called by its number and subject."""
+    parts = _POSTMARK.split(b"\n" + source.whole().read())[1:]
+    found = {}
+    for number, data in enumerate(parts, 1):
+        subject = str(email.message_from_bytes(data, policy=policy.default).get("Subject") or "")
+        found[f"{number} {_NO_NAME.sub('_', subject)[:_MOST_SUBJECT]}".strip() + ".eml"] = data
     return found
 
 

@@ -10,14 +10,37 @@ from memento_toolhub.servers.documents.document import Document, Source
 from memento_toolhub.servers.documents.pages import MOST_TEXT, chosen, deeper, gathered, without_pages
 from memento_toolhub.servers.documents.sheets import markdown_table
 
+_MOST_DELETED = 20
 _MOST_REPEATED = 1_000  # spaces, cells or rows that one element stands for
 
 
 def read_text(source: Source, pages: str) -> Document:
     """The whole text; its pages are known only when it is printed."""
     body, title = _body(source)
-    text = "\n\n".join(block for block in _blocks(body) if block.strip())
-    return Document(text, title=title, notes=without_pages(pages, "an OpenDocument text"))
+    text = "\n\n".join(block for block in [*_blocks(body), *_edges(source)] if block.strip())
+    notes = (*without_pages(pages, "an OpenDocument text"), *_deleted(body))
+    return Document(text, title=title, notes=notes)
+
+
+def _edges(source: Source) -> Iterator[str]:
+    """Headers and footers."""
+    from defusedxml.ElementTree import fromstring
+
+    with opened_zip(source) as archive:
+        styles = fromstring(archive.read("styles.xml")) if "styles.xml" in archive.NameToInfo else []
+    for page in styles:
+        if _tag(page) == "master-styles":
+            for edge in page.iter():
+                if _tag(edge).startswith(("header", "footer")) and (said := " ".join(_blocks(edge)).strip()):
+                    yield f"{_tag(edge)[:6].capitalize()}: {said}"
+
+
+def _deleted(body: Any) -> Iterator[str]:
+    """What tracked changes delete, which the text leaves out."""
+    deleted = [" ".join(_blocks(change)) for change in body.iter() if _tag(change) == "deletion"]
+    if deleted:
+        some = "; ".join(repr(text[:200]) for text in deleted[:_MOST_DELETED])
+        yield f"tracked changes are read as accepted; {len(deleted)} deletions are left out: {some}"
 
 
 def read_slides(source: Source, pages: str) -> Document:
@@ -88,7 +111,9 @@ def _words(element: Any) -> str:
             parts.append("\t" if tag == "tab" else "\n")
         elif tag == "note":
             parts.append(f" ({' '.join(filter(None, map(str.strip, child.itertext())))})")
-        elif tag not in ("annotation", "page-number"):
+        elif tag == "annotation":
+            parts.append(f" [comment: {' '.join(_words(said) for said in child if _tag(said) != 'date')}]")
+        elif tag != "page-number":
             parts.append(_words(child))
         parts.append(child.tail or "")
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""PDF, page by page: PDFium opens and splits it, markitdown lays out text and tables."""
+"""PDF, page by page: its text by PDFium, its tables by pdfplumber."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from memento_toolhub.servers.documents.document import Document, Source, UnreadableError
-from memento_toolhub.servers.documents.marked import converted
 from memento_toolhub.servers.documents.pages import chosen, deeper, gathered, spans
+from memento_toolhub.servers.documents.pdf_tables import tables
 
 _MOST_LAID_OUT = 20  # pages of one reading whose tables are looked for, which takes a tenth of a second each
 _MOST_OBJECTS = 3_000  # on a page, drawings included, before looking for tables takes too long
@@ -30,8 +30,8 @@ def read(source: Source, pages: str) -> Document:
                 without.append(number)
             elif len(wanted) <= _MOST_LAID_OUT and _is_simple(page):
                 try:
-                    text = _laid_out(pdf, number - 1) or text
-                except Exception:  # markitdown's parsers raise anything at odd pages; what PDFium read is there
+                    text = "\n\n".join([text, *_tables(pdf, number - 1)])
+                except Exception:  # pdfminer raises anything at odd pages; what PDFium read is there
                     plain.append(number)
             else:
                 plain.append(number)
@@ -44,11 +44,11 @@ def read(source: Source, pages: str) -> Document:
 def _notes(plain: list[int], without: list[int]) -> Iterator[str]:
     if plain:
         most = f"at most {_MOST_LAID_OUT} at a time"
-        yield f"page {spans(plain)}: text without tables laid out, which is done for simple pages, {most}"
+        yield f"page {spans(plain)}: text in which tables are not laid out once more, as on simple pages, {most}"
     if without:
         yield (
-            f"page {spans(without)}: no text, probably scanned or drawn; use read_text_in_image or describe_image "
-            "of the media tools"
+            f"page {spans(without)}: no text, probably scanned, drawn or blank; use read_text_in_image or "
+            "describe_image of the media tools"
         )
 
 
@@ -72,11 +72,12 @@ def _is_simple(page: Any) -> bool:
     return int(pypdfium2.raw.FPDFPage_CountObjects(page)) <= _MOST_OBJECTS
 
 
-def _laid_out(pdf: Any, at: int) -> str:
+def _tables(pdf: Any, at: int) -> list[str]:
+    """The tables of a page as Markdown: its text alone does not show which cells are empty."""
     import pypdfium2
 
     single, held = pypdfium2.PdfDocument.new(), io.BytesIO()
     single.import_pages(pdf, [at])
     single.save(held)
-    held.seek(0)
-    return converted("PdfConverter", held, ".pdf")[0].strip()
+    found = tables(held)
+    return ["Tables of this page once more, laid out:", *found] if found else []

@@ -104,8 +104,8 @@ def _offer_read_document(server: MCPServer, options: Options, rests: Rests) -> N
     ) -> ReadDocument:
         """Read a file as Markdown: PDF, Word, PowerPoint, Excel, OpenDocument, CSV, HTML, EPUB, e-mail, JSON, text.
 
-        An archive (ZIP, TAR, 7z) is listed, and each file in it is read by its own path. With query, the passages that
-        bear on it come first."""
+        An archive (ZIP, TAR, 7z) or mailbox is listed, and each file in it is read by its own path. With query, the
+        passages that bear on it come first."""
         from memento_toolhub.servers.documents.reader import read_file
 
         where, *inner = split(path_or_url)

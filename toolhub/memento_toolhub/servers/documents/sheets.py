@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from memento_toolhub.servers.documents.document import Document, Source, UnreadableError
 from memento_toolhub.servers.documents.pages import chosen, deeper, gathered
+from memento_toolhub.servers.documents.sheet_asides import asides
+from memento_toolhub.servers.documents.table_grid import letter
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -99,7 +101,7 @@ def is_hidden(about: object) -> bool:
 
 def read(source: Source, pages: str) -> Document:
     """The sheets asked for, by number or name."""
-    book, notes = opened_book(source), formula_notes(source)
+    book, notes = opened_book(source), [*formula_notes(source), *asides(source)]
     names = book.sheet_names
     wanted = chosen(pages, len(names), "sheet", names)
     found = gathered("sheet", len(names), wanted, (_sheet(book, number - 1, source.name, notes) for number in wanted))
@@ -111,6 +113,8 @@ def _sheet(book: CalamineWorkbook, at: int, file: str, notes: list[str]) -> str:
     about = book.sheets_metadata[at]
     title = f"Sheet: {about.name}" + " (hidden)" * is_hidden(about)
     sheet = sheet_at(book, at, file)
+    if sheet.start and sheet.start != (0, 0):
+        notes.append(f"sheet {about.name} begins at cell {letter(sheet.start[1])}{sheet.start[0] + 1}")
     rows = sheet.to_python(skip_empty_area=True, nrows=MOST_ROWS + 1)
     table, shown = markdown_table(([_cell(value) for value in row] for row in rows), _MOST_SHEET_CHARS)
     if shown < sheet.height:

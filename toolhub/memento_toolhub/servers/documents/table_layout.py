@@ -19,6 +19,7 @@ MOST_WRITTEN = 2_000_000_000
 """Bytes of one laid-out table."""
 FIND_HEADER = -1
 NO_HEADER = 0
+_MOST_OTHERS = 5  # further tables of a sheet that are named
 _LEAST_LINE = 2_000_000
 
 
@@ -135,17 +136,27 @@ def write_rows(
     width = len(header.names)
     pen = _Pen(width, tuple(Counter() for _ in range(width)) if count else ())
     labels = _Labels(merged or Merged())
+    others: list[tuple[int, int]] = []
+    after_blank = False
     with target.open("w", encoding="utf-8", newline="") as file:
         put = csv.writer(file, lineterminator="\n").writerow
         for at, met in enumerate(rows):
             if at < header.first:
                 continue
             row = labels.repeated(at, met)
-            if keep_blank or any(cell is not None and cell != "" for cell in row):
+            filled = any(cell is not None and cell != "" for cell in row)
+            if filled and after_blank and header.found and pen.is_head(row):
+                others.append((at + 1, pen.rows))
+            after_blank = not filled
+            if keep_blank or filled:
                 put(pen.fields(row))
                 pen.check(file)
     shown = f"row {header.rows[0] + 1}" if len(header.rows) == 1 else f"rows {[at + 1 for at in header.rows]}"
     notes = [f"column names: {shown}" if header.found else "no column names found: columns are called by letters"]
+    notes += [
+        f"another table seems to begin in row {row}: header_row={row} reads it; the rows before it are rowid < {count}"
+        for row, count in others[:_MOST_OTHERS]
+    ]
     if pen.uneven:
         notes.append(f"rows with more or fewer fields than {width}: {pen.uneven}")
     return Layout(target, header, pen.kinds, pen.rows, pen.widest, pen.uneven, pen.longest, tuple(notes))
@@ -178,6 +189,15 @@ class _Pen:
             texts = [*texts[: self.width], *[""] * (self.width - size)]
         self.longest = max(self.longest, sum(map(len, texts)) + 3 * self.width)
         return texts
+
+    def is_head(self, row: Row) -> bool:
+        """Whether a row has labels only, one at least below cells that so far are all numbers or dates."""
+        filled = [at for at, cell in enumerate(row) if cell is not None]
+        return (
+            len(filled) > 1
+            and all(isinstance(row[at], str) for at in filled)
+            and any(kinds and "text" not in kinds for kinds in (self.kinds[at] for at in filled if self.kinds))
+        )
 
     def check(self, file: TextIO) -> None:
         if self.rows % 10_000 == 0 and file.tell() > MOST_WRITTEN:

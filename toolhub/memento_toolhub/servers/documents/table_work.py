@@ -13,6 +13,7 @@ from memento_toolhub.servers.documents.document import MOST_BYTES, Source, Unrea
 from memento_toolhub.servers.documents.inside import ARCHIVES, reached
 from memento_toolhub.servers.documents.kinds import KINDS, TEXTS
 from memento_toolhub.servers.documents.places import INSIDE, Place, reopenable, size_of
+from memento_toolhub.servers.documents.sheet_asides import asides
 from memento_toolhub.servers.documents.sheets import BOOKS, formula_notes
 from memento_toolhub.servers.documents.table_answer import Answer, ask, json_value
 from memento_toolhub.servers.documents.table_database import Database, Draft, Loaded, literal, quoted, readable_errors
@@ -27,6 +28,11 @@ SAMPLE_ROWS = 3
 _MOST_SAMPLE_CHARS = 80
 _MOST_CHECKED = 60
 _MOST_HINT = 2_000
+_MONEY = r"(?:[$€£¥₹%]|USD|EUR|GBP|CHF|JPY)?"
+_GAP = r"[ \x{00a0}\x{202f}]"
+_GROUPED = rf"\d{{1,3}}(?:(?:[.,']|{_GAP})\d{{3}})*"
+_AMOUNT = rf"[-+(]*{_MONEY}{_GAP}*[-+]?(?:{_GROUPED}|\d+)(?:[.,]\d+)?{_GAP}*{_MONEY}\)?"
+_MOST_TRIED = 10_000  # cells of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ def _load(
                 loaded.append(database.load(replace(named, notes=(*unwrapped, *named.notes))))
                 for written in inside.iterdir():
                     written.unlink()
-            notes += formula_notes(source)
+            if kind in BOOKS:
+                notes += [*formula_notes(source), *asides(source)]
     if not loaded:
         raise CallError(f"path: {places[0].name} holds no table: every sheet is empty")
     return loaded, notes
@@ -156,7 +163,19 @@ def _typed(database: Database, layout: Layout, name: str) -> tuple[str, list[str
     types = {column["name"]: column["type"] for column in columns}
     formats = {key: value for key, value in (("dateformat", day), ("timestampformat", moment)) if value}
     unusual = [form for form in formats.values() if not form.startswith("%Y")]
-    return layout.guessed_scan(types, formats), [f"dates were read as {form}" for form in unusual]
+    dates = [name for name, kind in types.items() if kind in ("DATE", "TIMESTAMP")]
+    return layout.guessed_scan(types, formats), [
+        f"dates were read as {form}{_other_order(database, layout, form, dates)}" for form in unusual
+    ]
+
+
+def _other_order(database: Database, layout: Layout, form: str, dates: Sequence[str]) -> str:
+    """What to say of dates that may have their day and month the other way round."""
+    swapped = form.translate(str.maketrans("dm", "md"))
+    texts = layout.reader({f"c{at}": "VARCHAR" for at in range(len(layout.header.names))})
+    fits = ", ".join(f"bool_and(try_strptime({name}, {literal(swapped)}) IS NOT NULL)" for name in dates)
+    found = database.connection.execute(f"SELECT {fits} FROM {texts}").fetchall()[0] if dates else ()
+    return f", but {swapped} fits as well: find out which is meant" if found and all(found) else ""
 
 
 def _named_apart(draft: Draft, file: str, taken: set[str]) -> Draft:
@@ -197,6 +216,21 @@ def _numbers_in_text(database: Database, table: Loaded, names: Sequence[str]) ->
         if numbers and numbers * 2 >= filled:
             others = f", {filled - numbers} not, such as {literal(_short(other))}" if numbers < filled else ""
             yield f"text: {numbers} cells of {column} are numbers{others}; to compute: TRY_CAST({column} AS DOUBLE)"
+        elif filled:
+            yield from _amounts(database, table, column, filled)
+
+
+def _amounts(database: Database, table: Loaded, column: str, filled: int) -> Iterator[str]:
+    """A column of text that mostly holds numbers with a sign of money or percent, and how they are computed with."""
+    amounts, commas, some = database.connection.execute(
+        f"SELECT count(*), count(*) FILTER (regexp_matches(a, ',[0-9]{{1,2}}\\D*$')), any_value(a) FROM "
+        f"(SELECT trim({column}) AS a FROM {quoted(table.name)} WHERE a <> '' LIMIT {_MOST_TRIED}) "
+        f"WHERE regexp_full_match(a, {literal(_AMOUNT)})"
+    ).fetchall()[0]
+    if amounts * 2 > min(filled, _MOST_TRIED):
+        bare = f"regexp_replace(replace({column}, '(', '-'), '[^-0-9{',' if commas else '.'}]', '', 'g')"
+        bare = f"replace({bare}, ',', '.')" if commas else bare
+        yield f"text: cells of {column} are such as {literal(_short(some))}; to compute: TRY_CAST({bare} AS DOUBLE)"
 
 
 def _hint(database: Database, loaded: Sequence[Loaded]) -> str:

@@ -15,7 +15,7 @@ from memento_toolhub.servers.math.parser import parse
 from memento_toolhub.servers.math.results import Answer, Simplified
 from memento_toolhub.servers.math.show import exact, show
 from memento_toolhub.servers.math.size import RefusedError, require_expandable, terms
-from memento_toolhub.servers.math.syntax import Call, Conversion, Node, Number, walk
+from memento_toolhub.servers.math.syntax import Call, Conversion, Name, Node, Number, walk
 from memento_toolhub.servers.math.written import written
 
 _MOST_TIDIED_OPERATIONS = 300
@@ -27,7 +27,7 @@ def calculate(expression: str, digits: int) -> Answer:
     """The value of an expression without variables."""
     node = parse(expression, units=True)
     value = evaluate(node, Scope(units=True))
-    return _answer(value, node, digits)
+    return _answer(value, node, digits, node)
 
 
 def convert_units(quantity: str, to: str, digits: int) -> Answer:
@@ -36,9 +36,10 @@ def convert_units(quantity: str, to: str, digits: int) -> Answer:
     if isinstance(node, Conversion):
         raise CallError("quantity: holds a conversion already; give the unit in `to`")
     given = evaluate(node, Scope("quantity", units=True))
-    want = evaluate(parse(to, "to", units=True), Scope("to", units=True))
+    wanted = parse("percent" if to.strip() == "%" else to, "to", units=True)
+    want = evaluate(wanted, Scope("to", units=True))
     try:
-        return _answer(amounts.convert(given, want), node, digits)
+        return _answer(amounts.convert(given, want), node, digits, node, wanted)
     except RefusedError as error:
         raise CallError(f"to: {error}") from error
 
@@ -61,8 +62,10 @@ def simplify(expression: str, digits: int) -> Simplified:
     return Simplified.model_validate({**answer.model_dump(), **other})
 
 
-def _answer(value: Any, node: Node, digits: int) -> Answer:
-    notes = list(_notes(node))
+def _answer(value: Any, node: Node, digits: int, *measured: Node) -> Answer:
+    """A result; the nodes measured are those whose names may be units."""
+    names = {part.text: None for one in measured for part in walk(one) if isinstance(part, Name)}
+    notes = [*_notes(node), *filter(None, map(units.remark, names))]
     try:
         value = _tidy(value)
         shown = show(value, digits)
@@ -82,9 +85,24 @@ def _notes(node: Node) -> list[str]:
     notes = []
     if any(isinstance(part, Number) and part.decimal for part in parts):
         notes.append("decimals were taken exactly as written: 0.1 is 1/10")
-    if any(isinstance(part, Call) and part.name == "log" and len(part.args) == 1 for part in parts):
+    calls = [part for part in parts if isinstance(part, Call)]
+    if any(call.name == "log" and len(call.args) == 1 for call in calls):
         notes.append("log is the natural logarithm; log10 and log2 are the others")
+    if any(call.name in ("sin", "cos", "tan") and _is_count(call.args[0]) for call in calls):
+        notes.append("angles are in radians; 30 degrees are written 30°")
+    if any(call.name == "daynumber" for call in calls):
+        notes.append("daynumber counts days of the Gregorian calendar; modulo 7 it is the weekday, 0 for Sunday")
+    if any(call.name == "factorial" and _is_factorial(call.args[0]) for call in calls):
+        notes.append("n!! was taken for (n!)!; a double factorial is product(2k, k, 1, n/2), or of 2k - 1 to (n + 1)/2")
     return notes
+
+
+def _is_count(node: Node) -> bool:
+    return isinstance(node, Number) and not node.decimal and node.value != 0
+
+
+def _is_factorial(node: Node) -> bool:
+    return isinstance(node, Call) and node.name == "factorial"
 
 
 def _in_base_units(value: Amount) -> list[str]:

@@ -45,7 +45,7 @@ def differentiate(expression: str, variable: str, order: int, digits: int) -> An
         derivative = _shorter(derivative.diff(about))
     if derivative.has(sp.Derivative, sp.Subs):
         raise CallError(f"expression: no formula for the derivative was found (only {derivative!s:.200})")
-    notes = [] if about in value.free_symbols else [f"{variable} is not in the expression"]
+    notes = _absent(about, value)
     try:
         shown = show(derivative, digits)
     except RefusedError as error:
@@ -69,7 +69,7 @@ def integrate(expression: str, variable: str, lower: str, upper: str, digits: in
         exact=shown.exact,
         decimal=shown.decimal,
         read_as=read_as,
-        notes=["plus any constant"],
+        notes=["plus any constant", *_absent(about, value)],
         verified=bool(vanishes(found.diff(about) - value)),
     )
 
@@ -125,10 +125,16 @@ def _asked(expression: str, variable: str, lower: str, upper: str) -> tuple[Any,
     return about, value, limits, written(node)
 
 
+def _absent(about: Any, value: Any) -> list[str]:
+    """What to say of an expression that does not depend on the variable."""
+    others = f"; its variables: {', '.join(sorted(map(str, value.free_symbols)))}" if value.free_symbols else ""
+    return [] if about in value.free_symbols else [f"{about} is not in the expression{others}"]
+
+
 def _definite(found: Any, value: Any, about: Any, limits: tuple[Any, ...], digits: int, read_as: str) -> Integrated:
     found = _shorter(found)
     shown = show(found, digits)
-    notes, verified = [], False
+    notes, verified = _absent(about, value), False
     if not found.free_symbols and value.free_symbols <= {about}:
         try:
             result, error = _quad(value, about, limits)

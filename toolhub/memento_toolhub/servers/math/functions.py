@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import sympy as sp
@@ -172,6 +173,13 @@ def _perm(number: Any, chosen: Any) -> Any:
     return sp.ff(total, taken)
 
 
+def _daynumber(year: Any, month: Any, day: Any) -> Any:
+    try:
+        return sp.Integer(date(*map(whole, (year, month, day))).toordinal())
+    except (ValueError, OverflowError) as error:
+        raise RefusedError(f"there is no such date ({error})") from error
+
+
 def _expand(value: Any) -> Any:
     require_expandable(value)
     return sp.expand(value)
@@ -219,6 +227,7 @@ FUNCTIONS: dict[str, Maker] = {
     "nextprime": _bounded(sp.nextprime, -(1 << 1000), 1 << 1000), "prevprime": _bounded(sp.prevprime, 3, 1 << 1000),
     "factorint": _factorint, "divisors": _divisors, "totient": _bounded(sp.totient, 1, 1 << _MOST_FACTORED_BITS),
     "digit_sum": lambda n: sp.Integer(sum(map(int, str(abs(whole(n)))))),
+    "daynumber": _daynumber,
     "factorial": _factorial, "binomial": _binomial, "comb": _binomial, "perm": _perm,
     "fibonacci": _bounded(sp.fibonacci, -250_000, 250_000), "catalan": _bounded(sp.catalan, 0, 50_000),
     "bernoulli": _bounded(sp.bernoulli, 0, 2_000), "harmonic": _bounded(sp.harmonic, 0, 10_000),

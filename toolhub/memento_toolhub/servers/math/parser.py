@@ -20,7 +20,7 @@ from memento_toolhub.servers.math.syntax import (
     Sum,
 )
 from memento_toolhub.servers.math.tokens import Token, tokens
-from memento_toolhub.servers.math.vocabulary import CONSTANT_NAMES, FUNCTION_NAMES
+from memento_toolhub.servers.math.vocabulary import CONSTANT_NAMES, FUNCTION_NAMES, INSTEAD
 
 _DEEPEST = 40
 _MOST_EXPONENT = 5_000
@@ -62,7 +62,7 @@ class _Parser:
         token = self.next
         if token.kind == "end":
             return self._error(token, f"it ends at {token.at}, where {wanted} is wanted")
-        hint = "; write numbers without thousands separators" if token.text == "," else ""
+        hint = "; write numbers without thousands separators, and C(n, k) as comb(n, k)" if token.text == "," else ""
         return self._error(token, f"{token.text!r} at {token.at} stands where {wanted} is wanted{hint}")
 
     def whole(self) -> Node:
@@ -255,8 +255,8 @@ class _Parser:
         if token.text not in FUNCTION_NAMES:
             if (len(token.text) == 1 and token.text not in "fgh") or token.text in CONSTANT_NAMES:
                 return Name(token.text, token.at)  # x(x + 1) is a product
-            names = ", ".join(sorted(FUNCTION_NAMES))
-            raise self._error(token, f"unknown function {token.text!r} at {token.at}; functions: {names}")
+            hint = INSTEAD.get(token.text) or f"functions: {', '.join(sorted(FUNCTION_NAMES))}"
+            raise self._error(token, f"unknown function {token.text!r} at {token.at}; {hint}")
         self._at += 1
         return Call(token.text, self._arguments(")"), token.at)
 

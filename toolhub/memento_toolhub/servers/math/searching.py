@@ -10,8 +10,9 @@ import mpmath
 import sympy as sp
 
 from memento_toolhub.servers.math.numeric import function
-from memento_toolhub.servers.math.results import Solved
+from memento_toolhub.servers.math.results import Solution, Solved
 from memento_toolhub.servers.math.solving import Problem, solved
+from memento_toolhub.servers.math.solving import solve as solve_exactly
 
 _GRID = [sign * size for size in (0.1, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100) for sign in (-1, 1)]
 _STARTS = (1.0, 0.5, -1.0, 2.0, 5.0, -3.0)
@@ -19,6 +20,29 @@ _MOST_STARTS = 20
 _DIGITS = 30
 _SOME = "no exact solution was found; these are numbers, and there may be more"
 _NONE = "no solution was found, exactly or as a number; there may be one all the same"
+
+
+def solve(equations: list[str], unknowns: list[str], real: bool, digits: int) -> Solved:
+    """All that can be found exactly and, where that may not be all of one unknown, other real ones as numbers."""
+    found = solve_exactly(equations, unknowns, real, digits)
+    if found.status != "solved" or found.complete or found.solution_set or len(unknowns) > 1:
+        return found
+    known = [_value(solution) for solution in found.solutions]
+    more = [
+        solution
+        for solution in search(equations, unknowns, True, digits).solutions
+        if all(abs(_value(solution) - other) > 1e-8 * (1 + abs(other)) for other in known)
+    ]
+    if not more and found.notes:
+        return found
+    note = f"found as numbers only: {len(more)} of them; there may be more"
+    return found.model_copy(update={"solutions": [*found.solutions, *more], "notes": [*found.notes, note]})
+
+
+def _value(solution: Solution) -> complex:
+    """The number that it is of the only unknown; not a number where it holds others."""
+    (text,) = solution.decimal.values() or ("nan",)
+    return complex(text.replace(" ", "").replace("*I", "j"))
 
 
 def search(equations: list[str], unknowns: list[str], real: bool, digits: int) -> Solved:

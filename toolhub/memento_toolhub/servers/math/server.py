@@ -56,7 +56,8 @@ def _offer_calculation(server: MCPServer, rests: Rests) -> None:
     ) -> Answer:
         """Work out an expression without variables, exactly and in decimals: large numbers, fractions, roots,
         complex numbers, matrices (det, inv, eigenvals, ...), whole numbers (gcd, factorint, binomial, ...), sum,
-        product, limit, and quantities with units. Decimals are taken exactly (0.1 + 0.2 is 3/10). No currencies."""
+        product, limit, quantities with units, and days between dates: daynumber(2024, 3, 1) - daynumber(2023, 12, 25).
+        Decimals are taken exactly (0.1 + 0.2 is 3/10). No currencies."""
         found: Answer = await _perform("calculate", expression, digits)
         return _cut(found, rests)
 

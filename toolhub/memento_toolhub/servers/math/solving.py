@@ -231,6 +231,8 @@ def _solution(values: dict[Any, Any], verified: bool, digits: int, numeric: bool
 
 
 def _is_real(value: Any) -> bool:
+    if value.is_real is None and value.free_symbols:
+        return True  # for some of their values
     return bool(value.is_real) if value.is_real is not None else abs(sp.im(value.evalf(30))) < 1e-20
 
 

@@ -19,11 +19,12 @@ _LETTERS = "A-Za-z\u0370-\u03ffµÅ"
 _WORDS = re.compile(
     r"(?P<radix>0(?:[xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)\b)"
     r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    rf"|(?P<name>°[CF]\b|[{_LETTERS}][{_LETTERS}0-9_]*)"
+    rf"|(?P<name>°[CF]\b|fl\.? ?oz\b|[{_LETTERS}][{_LETTERS}0-9_]*)"
     rf"|(?P<raised>[{_RAISED}]+)"
     r"|(?P<operator>->|\*\*|//|<=|>=|==|!=|[-+*/^%!()\[\],=<>|√°∞−–×·⋅∙÷∕≤≥≠→])"
     r"|(?P<space>[ \t\r\n\u00a0\u202f]+)"
 )
+_DATE = re.compile(r"\b(?:[12][0-9]{3}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[12][0-9]{3})\b")
 _MONEY = "$€£¥₹₽₿₩"
 MONEY = "there are no exchange rates here: they change; look one up and calculate with the plain numbers"
 
@@ -47,6 +48,11 @@ def tokens(text: str, field: str) -> list[Token]:
         raise CallError(f"{field}: is empty; write something like 2*(3 + 4)")
     if len(text) > MOST_CHARS:
         raise CallError(f"{field}: has {len(text)} characters; {MOST_CHARS} are the most, so ask for a part at a time")
+    if found := _DATE.search(text):
+        raise CallError(
+            f"{field}: {found[0]} at {found.start()} looks like a date; days between two are "
+            "daynumber(2024, 3, 1) - daynumber(2023, 12, 25); to subtract or divide, put spaces around the signs"
+        )
     return [*_words(text, field), Token("end", "", len(text))]
 
 
@@ -57,6 +63,8 @@ def _words(text: str, field: str) -> Iterator[Token]:
         if found is None or found.lastgroup is None:
             raise CallError(_strange(text, at, field))
         kind, word = found.lastgroup, found.group()
+        if word == "!=" and at and not text[at - 1].isspace():
+            raise CallError(f"{field}: is != at {at} a factorial and =, or unequal? Write x! = 6 or x != 6")
         if kind == "raised":
             yield from _raised(word, at, field)
         elif kind == "radix":
@@ -83,6 +91,8 @@ def _raised(word: str, at: int, field: str) -> Iterator[Token]:
 def _checked(word: str, at: int, field: str) -> str:
     if "__" in word or word.endswith("_") or len(word) > 40:
         raise CallError(f"{field}: {word[:40]!r} at {at} cannot be a name; use letters, digits and single _ inside")
+    if word.startswith("fl") and word.endswith("oz"):
+        return "floz"
     return {"π": "pi", "°C": "degC", "°F": "degF"}.get(word, word)
 
 

@@ -17,6 +17,16 @@ _CURRENCIES = (
     "|usd|eur|gbp|jpy|chf|cny|inr|aud|cad|nzd|sek|nok|dkk|krw|brl|mxn|rub|zar|dollar|dollars|euro|euros|yen|rupee|rupees|"
     "yuan|renminbi|franc|francs|peso|pesos|ruble|rubles|cents|bitcoin|btc|eth|"
 )
+_ALSO = {"AU": "au", "floz": "fluid_ounce"}
+"""Names that mean something else to pint than to people, or nothing."""
+_US = "the one of the US; the British one is imperial_"
+_SEVERAL = {
+    "ton": "the short one of 2000 lb; others are tonne and long_ton",
+    "barrel": "31.5 gallons; one of oil is oil_barrel",
+    "month": "a twelfth of 365.25 days; days between dates: daynumber",
+    "year": "365.25 days; days between dates: daynumber",
+    **{name: _US + name for name in ("gallon", "quart", "pint", "cup", "fluid_ounce")},
+}
 Unit: TypeAlias = Any
 """A unit of the registry; pint has several types for it."""
 _PI = Fraction("3.1415926535897932384626433832795028841971693993751")
@@ -31,6 +41,7 @@ def registry() -> pint.UnitRegistry[Any]:
 
 def unit(name: str) -> Unit | None:
     """The unit of a name such as km, miles or degC, if there is one; only single names are looked up."""
+    name = _ALSO.get(name, name)
     try:
         return registry().Unit(name) if registry().parse_unit_name(name) else None
     except (pint.errors.PintError, ValueError, KeyError):
@@ -47,6 +58,12 @@ def likely(name: str) -> str:
     """A unit of that name in other letters, for an error message; empty where there is none."""
     found = next((other for other in (name.lower(), name.title()) if registry().parse_unit_name(other)), "")
     return f" (is {found} meant?)" if found else ""
+
+
+def remark(name: str) -> str:
+    """Which unit a name is taken for, where people call several by it; else empty."""
+    meant = str(unit(name) or "")
+    return f"{meant} is {_SEVERAL[meant]}" if meant in _SEVERAL else ""
 
 
 def is_absolute(measure: Unit) -> bool:

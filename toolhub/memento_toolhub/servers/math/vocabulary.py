@@ -21,6 +21,8 @@ SIGNATURES = {
     "mod": "a, m", "powmod": "a, n, m", "modinv": "a, m", "gcd": "a, b, ...", "lcm": "a, b, ...", "isprime": "n",
     "prime": "n", "nextprime": "n", "prevprime": "n", "primepi": "n", "factorint": "n", "divisors": "n", "totient": "n",
     "digit_sum": "n",
+    # the calendar
+    "daynumber": "year, month, day",
     # counting and sequences
     "factorial": "n", "binomial": "n, k", "comb": "n, k", "perm": "n, k", "fibonacci": "n", "catalan": "n",
     "bernoulli": "n", "harmonic": "n",
@@ -34,6 +36,15 @@ SIGNATURES = {
     "det": "A", "inv": "A", "inverse": "A", "transpose": "A", "trace": "A", "rank": "A", "rref": "A", "eigenvals": "A",
     "eigenvects": "A", "nullspace": "A", "charpoly": "A", "norm": "A", "dot": "a, b", "cross": "a, b", "identity": "n",
 }  # fmt: skip
+INSTEAD = {
+    **dict.fromkeys(
+        ("mean", "average", "avg", "median", "mode", "std", "stdev", "var", "variance"), "the tool statistics gives it"
+    ),
+    **dict.fromkeys(("C", "nCr", "ncr", "choose"), "write comb(n, k)"),
+    **dict.fromkeys(("P", "nPr", "npr"), "write perm(n, k)"),
+    **dict.fromkeys(("date", "datetime", "weekday"), "write daynumber(year, month, day)"),
+}
+"""What to do where people would write a function that is not there."""
 FUNCTION_NAMES = frozenset(SIGNATURES)
 BINDING = frozenset({"sum", "product", "limit"})
 """Functions whose second argument is a variable that the first one is about."""

@@ -17,7 +17,7 @@ _MODULES = {
     "differentiate": "calculus",
     "integrate": "calculus",
     "quadrature": "calculus",
-    "solve": "solving",
+    "solve": "searching",
     "search": "searching",
     "describe": "describing",
 }

@@ -145,6 +145,7 @@ def _changes(path: Path, start: float, end: float) -> list[tuple[float, float]]:
         graph.link_nodes(
             graph.add_buffer(template=stream),
             graph.add("scale", "320:-2"),  # enough to tell scenes apart
+            graph.add("format", "rgb24"),  # else colours of one lightness count as the same
             graph.add("select", rf"gt(scene\,{_CHANGE})"),
             graph.add("buffersink"),
         ).configure()

@@ -14,11 +14,13 @@ from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.rest import MaxChars, Piece
 from memento_toolhub.servers.media import ocr
 from memento_toolhub.servers.media.desk import VISION, Desk
-from memento_toolhub.servers.media.pictures import open_picture
+from memento_toolhub.servers.media.pictures import Opened, open_picture
 
 ImagePath = Annotated[
     str, Field(description="a picture: PNG, JPEG, GIF, WebP, BMP, TIFF or AVIF; or `file` of a frame of video_frames")
 ]
+Page = Annotated[int, Field(ge=1, description="which picture of a file that holds several, such as a TIFF of a scan")]
+_UNSURE = 60.0
 _DESCRIBE = (
     "Describe this picture: what it shows, how its parts lie to each other, all text in it word for word, and the"
     " values of any table, chart or diagram."
@@ -63,12 +65,13 @@ def _offer_describe(server: MCPServer, desk: Desk) -> None:
         question: Annotated[
             str, Field(max_length=4000, description="what to find out; a full description if empty")
         ] = "",
+        page: Page = 1,
         max_chars: MaxChars = _CHARS,
     ) -> Described:
         """Have a vision model look at a picture and answer a question about it, or describe it: objects, charts,
         diagrams, photos, screenshots. For plain printed text read_text_in_image is faster."""
         eyes = desk.need_eyes()
-        opened = await run_apart(open_picture, desk.file(path))
+        opened = await run_apart(open_picture, desk.file(path), page)
         await ctx.report_progress(1, 2, f"{eyes.name} looks at it")
         said = await eyes.look([opened.picture], question.strip() or _DESCRIBE)
         return Described(
@@ -98,6 +101,7 @@ def _offer_read(server: MCPServer, desk: Desk) -> None:
                 description="of the text, as Tesseract names it: eng, deu, chi_sim; several as eng+deu",
             ),
         ] = "eng",
+        page: Page = 1,
         max_chars: MaxChars = _CHARS,
     ) -> TextInImage:
         """Read the printed text in a picture (scan, screenshot, photo of a sign) by OCR, and say how sure it is.
@@ -105,9 +109,12 @@ def _offer_read(server: MCPServer, desk: Desk) -> None:
         tesseract, confidence = ocr.program(), None
         if tesseract is None and desk.eyes is None:
             raise CallError(f"nobody can read pictures here: {ocr.INSTALL}; or use a model: {VISION}")
-        opened = await run_apart(open_picture, desk.file(path), tesseract is not None)
+        opened = await run_apart(open_picture, desk.file(path), page, tesseract is not None)
         if tesseract is not None:
-            read = await ocr.read(tesseract, opened.picture.data, language)
+            read = await _read(tesseract, opened, language)
+            if read.confidence is not None and read.confidence < _UNSURE:  # it may be upside down
+                turned = await run_apart(open_picture, desk.file(path), page, True, 180)
+                read = max(read, await _read(tesseract, turned, language), key=lambda one: one.sure)
             text, by, confidence = read.text, "tesseract", read.confidence
         else:
             eyes = desk.need_eyes()
@@ -121,3 +128,12 @@ def _offer_read(server: MCPServer, desk: Desk) -> None:
             height=opened.height,
             note="; ".join(filter(None, notes)),
         )
+
+
+async def _read(tesseract: str, opened: Opened, language: str) -> ocr.Read:
+    """The text of a picture, of a table in it row by row."""
+    read = await ocr.read(tesseract, opened.picture.data, language)
+    if opened.unruled is None:
+        return read
+    rows = await ocr.read(tesseract, opened.unruled.data, language, block=True)
+    return max(read, rows, key=lambda one: one.sure)

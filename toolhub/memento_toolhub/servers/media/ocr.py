@@ -17,6 +17,7 @@ from memento_toolhub.servers.kit.call_error import CallError
 INSTALL = "install Tesseract (Debian: apt install tesseract-ocr; macOS: brew install tesseract)"
 _SECONDS = 90.0
 _OUTPUTS = ("txt", "tsv")
+_BLOCK = ("--psm", "6")
 _SPARSE = ("--psm", "11")  # for scattered text, where Tesseract's first look finds none
 
 
@@ -26,10 +27,12 @@ class Read:
 
     Attributes:
         confidence: mean over its words, weighted by their letters, from 0 to 100; None where there are none.
+        sure: how many letters there are, each counted by its confidence.
     """
 
     text: str
     confidence: float | None
+    sure: float
 
 
 def program() -> str | None:
@@ -37,11 +40,12 @@ def program() -> str | None:
     return shutil.which("tesseract")
 
 
-async def read(tesseract: str, png: bytes, language: str) -> Read:
+async def read(tesseract: str, png: bytes, language: str, *, block: bool = False) -> Read:
     """The text of a picture.
 
     Args:
         language: one or several of those installed, joined with +.
+        block: whether it is one block of text, to be read line by line.
 
     Raises:
         CallError: if a language is not installed, or Tesseract fails or takes too long.
@@ -58,9 +62,9 @@ async def read(tesseract: str, png: bytes, language: str) -> Read:
         picture = Path(folder) / "picture.png"
         picture.write_bytes(png)
         command = [tesseract, str(picture), str(picture), "-l", language]
-        await _run([*command, *_OUTPUTS])
+        await _run([*command, *(_BLOCK if block else ()), *_OUTPUTS])
         found = _written(picture)
-        if not found.text:
+        if not found.text and not block:
             await _run([*command, *_SPARSE, *_OUTPUTS])
             found = _written(picture)
         return found
@@ -73,8 +77,8 @@ def _written(base: Path) -> Read:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     words = [(float(row["conf"]), len((row["text"] or "").strip())) for row in rows if float(row["conf"]) >= 0]
     letters = sum(count for _, count in words)
-    confidence = round(sum(sure * count for sure, count in words) / letters, 1) if letters else None
-    return Read(re.sub(r"\n{3,}", "\n\n", lines), confidence)
+    sure = sum(sure * count for sure, count in words)
+    return Read(re.sub(r"\n{3,}", "\n\n", lines), round(sure / letters, 1) if letters else None, sure)
 
 
 async def _run(command: list[str]) -> str:

@@ -18,6 +18,9 @@ _READ_AS = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
+# With all encodings to choose from, rare ones are taken for koi8-r and others.
+_LIKELY = ["cp1252", "cp1250", "cp1254", "cp1251", "cp1253", "cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949"]
+_LIKELY += ["euc_jp", "koi8_r"]
 _LOOKED_AT = 4_096
 _MOST_WRONG = 0.01
 
@@ -36,7 +39,8 @@ def decoded(body: bytes, charset: str = "") -> str:
             return text
     from charset_normalizer import from_bytes
 
-    best = from_bytes(body[:200_000]).best()
+    telling = b"\n".join(line for line in body.splitlines() if not line.isascii())
+    best = from_bytes(telling[:200_000], cp_isolation=_LIKELY).best()
     return body.decode(best.encoding if best else "cp1252", "replace")
 
 

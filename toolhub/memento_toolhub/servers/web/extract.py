@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urldefrag, urljoin
 
@@ -13,6 +14,7 @@ from memento_toolhub.servers.kit.apart import Bounds, run_apart
 from memento_toolhub.servers.kit.call_error import CallError
 from memento_toolhub.servers.kit.fetcher import Fetched
 from memento_toolhub.servers.web.charset import decoded
+from memento_toolhub.servers.web.plain import json_ld, make_plain
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -25,11 +27,14 @@ _MOST_LINKS = 2_000
 _LONGEST_LINK = 1_000
 _LINK_TEXT_CHARS = 120
 _UNSEEN = ("script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "head")
-_AROUND = ("nav", "footer", "aside", "form", "button", "dialog")
+_AROUND = ("nav", "footer", "dialog")
 _FEW_CHARS = 250
 _GAP = re.compile(r"\s+")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """What lxml reads, and then refuses to write."""
+_REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"\s]+)", re.IGNORECASE)
+_MARKUP = re.compile(r"\]\([^)]*\)|</?su[bp]>|^\s*\d+\.\s|[\W_]", re.MULTILINE)
+_MOST_COMPARED = 200_000
 _LONG_GAP = re.compile(r"\s{100,}")
 _WANTS_SCRIPTS = re.compile(r"(?:enable|requires?|need|turn on|activate)[^.]{0,40}javascript|javascript[^.]{0,40}(?:"
                             r"required|disabled|enable)", re.IGNORECASE)  # fmt: skip
@@ -43,7 +48,8 @@ class Extract:
         title, author: empty where they are not said.
         date: of its last change or its making, as YYYY-MM-DD; empty where it is not said.
         article: its main text as Markdown; empty where none stands out.
-        whole: all of its text as Markdown, without menus and the like; a page of megabytes as plain text.
+        whole: all of its text as Markdown, without menus, and its JSON-LD; a page of megabytes as plain text.
+        beside: what the whole has and the article has not, without markup.
         links: absolute http addresses, each once, in the page's order, with what the link says.
         needs_javascript: whether it is empty until its scripts run.
     """
@@ -53,6 +59,7 @@ class Extract:
     date: str
     article: str
     whole: str
+    beside: str
     links: tuple[tuple[str, str], ...]
     needs_javascript: bool
 
@@ -97,20 +104,25 @@ def extract(body: bytes, charset: str, url: str) -> Extract:
 
     text = decoded(body, charset)
     tree = _tree(text)
+    make_plain(tree)
     large = len(text) > _MOST_FORMATTED
     said, article = ({}, "") if large else _main_text(deepcopy(tree), url)
     links = tuple(_links(tree, url))
+    given = json_ld(tree)
     scripts, noscript = bool(tree.xpath("//script")), " ".join(tree.xpath("//noscript//text()"))
     title = said.get("title") or " ".join(tree.xpath("string(//title)").split())
     etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
     seen = " ".join(tree.body.text_content().split())
     etree.strip_elements(tree, *_AROUND, with_tail=False)
+    whole = _tidy("\n".join(map(str.strip, tree.body.itertext()))) if large else _markdown(tree, url)
+    whole = "\n\n".join(filter(None, (whole, given)))
     return Extract(
         title=title[:300],
         author=(said.get("author") or "")[:300],
         date=said.get("date") or "",
         article=article,
-        whole=_tidy("\n".join(map(str.strip, tree.body.itertext()))) if large else _markdown(tree, url),
+        whole=whole,
+        beside=_beside(f"{title}\n{article}", whole),
         links=links,
         needs_javascript=scripts and _is_shell(seen, noscript),
     )
@@ -138,6 +150,13 @@ def _main_text(tree: HtmlElement, url: str) -> tuple[dict[str, Any], str]:
     return said.as_dict() if said is not None else {}, _tidy(article or "")
 
 
+def _beside(article: str, whole: str) -> str:
+    """The lines of the whole whose letters do not stand in the article."""
+    letters = _MARKUP.sub("", article[: 2 * _MOST_COMPARED])
+    lines = (line.strip("#|*-+: ") for line in whole[:_MOST_COMPARED].splitlines())
+    return " / ".join(line for line in lines if _MARKUP.sub("", line) not in letters)
+
+
 def _is_shell(seen: str, noscript: str) -> bool:
     wants = bool(_WANTS_SCRIPTS.search(f"{seen[:2_000]} {noscript[:2_000]}"))
     return len(seen) < (4 * _FEW_CHARS if wants else _FEW_CHARS // 3)
@@ -147,14 +166,23 @@ def _links(tree: HtmlElement, url: str) -> Iterator[tuple[str, str]]:
     bases = tree.xpath("//base/@href")
     base = _joined(url, bases[0]) or url if bases else url
     met = set()
-    for anchor in tree.iter("a", "area"):
-        written = anchor.get("href") or "#"
-        address = "" if written.startswith("#") else _joined(base, written)
+    for written, said in chain(_led_on_to(tree), ((a.get("href"), a.text_content()) for a in tree.iter("a", "area"))):
+        address = "" if (written or "#").startswith("#") else _joined(base, written)
         if address and address not in met and address != url:
             met.add(address)
-            yield address, " ".join(anchor.text_content().split())[:_LINK_TEXT_CHARS]
+            yield address, " ".join(said.split())[:_LINK_TEXT_CHARS]
         if len(met) >= _MOST_LINKS:
             return
+
+
+def _led_on_to(tree: HtmlElement) -> Iterator[tuple[str | None, str]]:
+    """Where the page sends its reader on, and its frames."""
+    for meta in tree.iter("meta"):
+        found = _REFRESH.search(meta.get("content") or "")
+        if found and (meta.get("http-equiv") or "").lower() == "refresh":
+            yield found[1], "the page goes on here"
+    for frame in tree.iter("frame", "iframe"):
+        yield frame.get("src"), f"frame: {frame.get('title') or frame.get('name') or 'without a name'}"
 
 
 def _joined(base: str, written: str) -> str:
@@ -173,7 +201,8 @@ def _markdown(tree: HtmlElement, url: str) -> str:
     tree.make_links_absolute(url, handle_failures="discard")
     _shorten_gaps(tree)
     try:
-        markdown = markdownify(html.tostring(tree.body, encoding="unicode"), heading_style="ATX", strip=["img"])
+        written = html.tostring(tree.body, encoding="unicode")
+        markdown = markdownify(written, heading_style="ATX", strip=["img"], sub_symbol="<sub>", sup_symbol="<sup>")
     except RecursionError:
         markdown = "\n".join(etree.XPath("//text()")(tree.body))
     return _tidy(markdown)

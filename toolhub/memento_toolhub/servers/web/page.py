@@ -18,6 +18,7 @@ __all__ = ["NOT_RUN", "Link", "Page", "is_html", "links_of", "page_of"]
 
 NOT_RUN = "the page is empty until its scripts run, and they did not; the text may be missing"
 _MOST_LINKS = 30
+_SHOWN_BESIDE = 150
 _HTML = frozenset(("text/html", "application/xhtml+xml"))
 _TEXT = re.compile(r"text/.*|application/(?:.*\+)?(?:json|xml|yaml|x-yaml|javascript|x-ndjson|toml)|image/svg\+xml")
 _LOOKS_LIKE_HTML = re.compile(rb"\s*(?:<!--(?:[^-]|-(?!->))*-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
@@ -46,8 +47,13 @@ class Page(Piece):
     notes: list[str] = Field(default=[], description="what is to be known about the result")
 
 
-async def page_of(fetched: Fetched, query: str = "", *, rests: Rests, max_chars: int = DEFAULT_CHARS) -> Page:
+async def page_of(
+    fetched: Fetched, query: str = "", *, rests: Rests, max_chars: int = DEFAULT_CHARS, whole: bool = False
+) -> Page:
     """The page of what was fetched (or rendered by a browser: HTML as body, media type text/html, charset utf-8).
+
+    Args:
+        whole: all of its text rather than that of its article.
 
     Raises:
         CallError: if it is no page.
@@ -57,7 +63,7 @@ async def page_of(fetched: Fetched, query: str = "", *, rests: Rests, max_chars:
         piece = rests.cut(await _ordered(await anyio.to_thread.run_sync(_plain_text, fetched), query), max_chars)
         return Page.model_validate({**piece.model_dump(), **known})
     found = await extracted(fetched)
-    text, notes = _chosen(found, query)
+    text, notes = _chosen(found, query, whole)
     piece = rests.cut(await _ordered(text, query), max_chars)
     links = [Link(url=to, text=said) for to, said in found.links if said and f"]({to})" not in text][:_MOST_LINKS]
     return Page.model_validate(
@@ -86,17 +92,19 @@ async def _ordered(text: str, query: str) -> str:
     return await anyio.to_thread.run_sync(relevant, text, query) if query.strip() else text
 
 
-def _chosen(found: Extract, query: str) -> tuple[str, list[str]]:
+def _chosen(found: Extract, query: str, whole: bool) -> tuple[str, list[str]]:
     """The article, unless it is next to nothing or lacks what is looked for and the rest of the page has it."""
     if found.needs_javascript:
         return found.text, [NOT_RUN]
     if not found.text:
-        return "", ["the page has no text"]
+        return "", ["the page has no text" + ("; see its links" if found.links else "")]
     words = set(re.findall(r"\w{3,}", query.lower()))
-    article, whole = found.article.lower(), found.whole.lower()
-    if found.text == found.article and any(word in whole and word not in article for word in words):
+    article, there = found.article.lower(), found.whole.lower()
+    if whole or found.text == found.whole or any(word in there and word not in article for word in words):
         return found.whole, []
-    return found.text, []
+    shown = found.beside[:_SHOWN_BESIDE]
+    left_out = f"{len(found.beside)} characters beside its main text are left out; whole=true has them: {shown}"
+    return found.article, [left_out] if shown else []
 
 
 def _plain_text(fetched: Fetched) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urldefrag
 
@@ -32,6 +33,12 @@ Query = Annotated[
 Render = Annotated[
     Literal["auto", "always", "never"],
     Field(description="run the page's scripts in a browser: auto does where there is little text without them"),
+]
+
+
+Whole = Annotated[
+    bool,
+    Field(description="all text of the page, not only its main text: boxes, captions, comments, data for programs"),
 ]
 
 
@@ -68,7 +75,12 @@ def _offer_search(server: MCPServer, engine: Search) -> None:
 def _offer_fetch(server: MCPServer, polite: PoliteFetcher, renderer: Renderer, rests: Rests) -> None:
     @server.tool(title="Read a web page", annotations=_READS)
     async def fetch_page(
-        url: Url, ctx: Context, query: Query = "", max_chars: MaxChars = DEFAULT_CHARS, render: Render = "auto"
+        url: Url,
+        ctx: Context,
+        query: Query = "",
+        max_chars: MaxChars = DEFAULT_CHARS,
+        render: Render = "auto",
+        whole: Whole = False,
     ) -> FetchedPage:
         """Read a web page as Markdown, without its menus and advertisements, with its title, date and links. With a
         query, the passages that bear on it come first. Pages made by scripts are rendered in a browser."""
@@ -77,13 +89,14 @@ def _offer_fetch(server: MCPServer, polite: PoliteFetcher, renderer: Renderer, r
             await ctx.report_progress(got, announced, f"{got} bytes")
 
         fetched = await polite.get(url, on_bytes=on_bytes)
-        page = FetchedPage(**dict(await page_of(fetched, query, rests=rests, max_chars=max_chars)))
+        shown = partial(page_of, query=query, rests=rests, max_chars=max_chars, whole=whole)
+        page = FetchedPage(**dict(await shown(fetched)))
         if render == "never" or (render == "auto" and not page.needs_javascript):
             return page
         await ctx.report_progress(len(fetched.body), None, "rendering")
         try:
             made = await renderer.render(fetched, urldefrag(url).fragment)
-            after = await page_of(made.page, query, rests=rests, max_chars=max_chars)
+            after = await shown(made.page)
         except CallError as error:
             if render == "always":
                 raise
