@@ -1,22 +1,24 @@
-"""`memento solve` in a process of its own, before a model on loopback that says what a test wants and real notes."""
+"""`memento solve`, in a process or in this one, before a model on loopback that says what a test wants."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from integration.banks import rows
-from integration.processes import PATIENCE_S, memento, until
+from integration.processes import PATIENCE_S, Run, changed_environment, memento, until
 from integration.relays import kept_in, tools_file
 from memento_memory.bank import CaseBank
 from memento_memory.case import Episode
@@ -26,6 +28,7 @@ from memento_server.cli import app
 from planner.openai_talk import call, chunk, said, stream, usage
 from planner.wire_server import Answer, WireServer
 from server.behind_relay import notes
+from server.notes_here import notes_here
 
 TASK = "Write the shopping list to list.txt and read it back"
 WRITE, READ = ("Write milk to list.txt", "notes__write_note"), ("Read list.txt", "notes__read_note")
@@ -135,10 +138,12 @@ class Desk:
 
     Attributes:
         servers: what the tools file names; None for no file.
+        served: where the notes are served already; None for a process that each run starts.
     """
 
     path: Path
     servers: Mapping[str, Any] | None = None
+    served: Mapping[str, Any] | None = None
     notes: Path = field(init=False)
     bank: Path = field(init=False)
     _begun: int = 0
@@ -154,7 +159,7 @@ class Desk:
 
     def with_notes(self, **more: Any) -> Desk:
         """The same with the notes server, and others."""
-        self.servers = {"notes": notes(self.notes), **more}
+        self.servers = {"notes": self.served or notes(self.notes), **more}
         return self
 
     def arguments(self, model: WireServer | None, *given: str) -> list[str]:
@@ -163,23 +168,29 @@ class Desk:
         tools = ["--tools", str(tools_file(self.path, self.servers))] if self.servers is not None else []
         return ["solve", *given, *named, *tools, "--bank", str(self.bank)]
 
-    def run(self, model: WireServer | None, *given: str, stdin: str = "") -> Ended:
-        """Solve to the end."""
-        done = memento(*self.arguments(model, *given), env=self.environment, given=stdin)
+    def run(self, model: WireServer | None, *given: str, by: Run = memento, **more: str) -> Ended:
+        """Solve to the end.
+
+        Args:
+            by: what runs the command line.
+            more: for `by`, such as what is `given` on stdin.
+        """
+        done = by(*self.arguments(model, *given), env=self.environment, **more)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def run_here(self, model: WireServer | None, *given: str) -> Ended:
         """Solve to the end in this process, which saves the start of another; an error it ends with is raised."""
-        line = self.arguments(model, *given)
-        done = CliRunner().invoke(app, line, env=self.environment, catch_exceptions=False)
-        return Ended(done.exit_code, done.stdout, done.stderr)
+        out, err = io.StringIO(), io.StringIO()
+        with changed_environment(self.environment), redirect_stdout(out), redirect_stderr(err):
+            status = _command().main(self.arguments(model, *given), "memento", standalone_mode=False)
+        return Ended(int(status), out.getvalue(), err.getvalue())
 
     @contextmanager
-    def begin(self, model: WireServer, *given: str, under: Sequence[str] = ()) -> Iterator[Begun]:
+    def begin(self, model: WireServer, *given: str) -> Iterator[Begun]:
         """Begin to solve; gone afterwards, whatever happened."""
         self._begun += 1
         out, err = (self.path / f"{name}-{self._begun}.txt" for name in ("out", "err"))
-        command = [*under, sys.executable, "-m", "memento_server", *self.arguments(model, *given)]
+        command = [sys.executable, "-m", "memento_server", *self.arguments(model, *given)]
         with out.open("w") as stdout, err.open("w") as stderr:
             process = psutil.Popen(
                 command,
@@ -225,3 +236,16 @@ class Desk:
     def note(self) -> str:
         """What is in the list."""
         return (self.notes / "list.txt").read_text(encoding="utf-8")
+
+
+@contextmanager
+def desk_with_notes(path: Path) -> Iterator[Desk]:
+    """A desk with the notes server, which listens in this process."""
+    with notes_here(path / "notes") as served:
+        yield Desk(path, served=served).with_notes()
+
+
+@cache
+def _command() -> Any:
+    """The command line; to build it takes a tenth of a second."""
+    return get_command(app)

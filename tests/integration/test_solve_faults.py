@@ -15,7 +15,7 @@ import anyio.from_thread
 import pytest
 
 from integration.banks import problems
-from integration.processes import until
+from integration.processes import commanded, until
 from integration.relays import backend
 from integration.solve_command import (
     BROKEN,
@@ -33,6 +33,7 @@ from integration.solve_command import (
     Desk,
     a_call,
     a_plan,
+    desk_with_notes,
 )
 from memento_memory.bank import CaseBank
 from memento_memory.case import Outcome, Task
@@ -52,9 +53,10 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="has no signals to ot
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A desk with the notes server."""
-    return Desk(tmp_path).with_notes()
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with the notes server in this process; what a run starts itself are the servers that misbehave."""
+    with desk_with_notes(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,7 @@ def test_a_signal_before_anything_was_done_is_said(desk: Desk) -> None:
 def test_one_run_is_worked_on_by_one_process_at_a_time(desk: Desk) -> None:
     with BETWEEN_STEPS.reached(desk) as first, WireServer([said("never asked")]).running() as model:
         plan_id = desk.the_run()
-        second = desk.run(model, "--resume", plan_id)
+        second = desk.run(model, "--resume", plan_id, by=commanded)
         assert not model.requests
         assert first.process.is_running()
     assert (second.status, second.out) == (1, "")
@@ -252,10 +254,8 @@ def test_a_run_that_is_cancelled_while_it_is_being_opened_is_told_all_the_same(t
     scopes: list[anyio.CancelScope] = []
 
     def clock() -> float:
-        while scopes:
-            anyio.from_thread.run_sync(
-                scopes.pop().cancel
-            )  # the bank asks for the time in the thread that opens the run
+        while scopes:  # the bank asks for the time in the thread that opens the run
+            anyio.from_thread.run_sync(scopes.pop().cancel)
         return 1_700_000_000.0
 
     async def cut_short() -> None:

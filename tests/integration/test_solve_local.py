@@ -29,7 +29,8 @@ from memento_planner.run import Crew
 from memento_planner.run_state import Status
 from memento_planner.solve import Solved, SolveOptions, solve
 from memento_planner.tools import ToolCaller
-from server.behind_relay import PATIENCE_S, behind_relay, notes
+from server.behind_relay import PATIENCE_S, behind_relay
+from server.notes_here import notes_here
 
 _WRITE, _READ = "notes__write_note", "notes__read_note"
 _BUDGET = Budget(tokens=4_000, calls=10)
@@ -82,7 +83,10 @@ class Room:
         cycles: int = _CYCLES,
         budget: Budget = _BUDGET,
         watch: Callable[[Event], None] | None = None,
+        resume: str = "",
     ) -> Solved:
+        """Solve a task, or go on with a run that was cut short."""
+
         def hear(event: Event) -> None:
             self.heard.append(event)
             if watch is not None:
@@ -90,7 +94,9 @@ class Room:
 
         options = SolveOptions(max_cycles=cycles, budget=budget)
         crew = Crew(self.model, self.model, self.model)
-        return await solve(self.bank, Task(task), crew, self.tools, options, watch=hear)
+        return await solve(
+            self.bank, None if resume else Task(task), crew, self.tools, options, watch=hear, resume=resume
+        )
 
     def show(self, task: str, *steps: tuple[str, str]) -> None:
         """Record how a task was done."""
@@ -106,21 +112,22 @@ async def room(
     path: Path, patch: pytest.MonkeyPatch, spec: str = "local:smollm2", *, shown: bool = True
 ) -> AsyncIterator[Room]:
     """A room whose bank knows how two tasks were done, or nothing."""
-    (path / "files").mkdir(parents=True)
+    path.mkdir()
     named = parse_spec(spec)
     assert named is not None
-    async with behind_relay(path, {"notes": notes(path / "files")}, patch) as (tools, memory):
-        assert await anyio.to_thread.run_sync(lambda: memory.embedder().get(wait=PATIENCE_S)) is not None
-        made = Room(memory.bank(), path / "files", tools, create(named, {}))
-        if shown:
-            write = "Write 'Call Anna' to todo.txt"
-            made.show(f"{write}, then read it back", (write, _WRITE), ("Read todo.txt", _READ))
-            write = "Write 'The library closes at six' to library.txt"
-            made.show("Save the sentence 'The library closes at six' as a note named library.txt", (write, _WRITE))
-        try:
-            yield made
-        finally:
-            await made.model.aclose()
+    with notes_here(path / "files") as notes:
+        async with behind_relay(path, {"notes": notes}, patch) as (tools, memory):
+            assert await anyio.to_thread.run_sync(lambda: memory.embedder().get(wait=PATIENCE_S)) is not None
+            made = Room(memory.bank(), path / "files", tools, create(named, {}))
+            if shown:
+                write = "Write 'Call Anna' to todo.txt"
+                made.show(f"{write}, then read it back", (write, _WRITE), ("Read todo.txt", _READ))
+                write = "Write 'The library closes at six' to library.txt"
+                made.show("Save the sentence 'The library closes at six' as a note named library.txt", (write, _WRITE))
+            try:
+                yield made
+            finally:
+                await made.model.aclose()
 
 
 def run(use: Callable[[], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from mcp import Client
 
 from integration.processes import answer_of
 from integration.solve_desk import Desk, plan_id_of, there, until_over
-from server.behind_relay import entry, notes
+from server.behind_relay import entry
+from server.notes_here import notes_here
+
+ECHO = entry("echo.py")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder for the notes."""
-    made = tmp_path / "notes"
-    made.mkdir()
-    return made
+def notes(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The notes server in a tools file."""
+    with notes_here(tmp_path / "notes") as made:
+        yield made
 
 
 @pytest.fixture(params=["auto", "legacy"])
@@ -37,7 +40,7 @@ def hasty(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_call_that_would_take_long_says_running_and_is_asked_again(hasty: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    hasty.host.steps = [("sdk__hold", {"gate": str(gate)})]
+    hasty.host.steps = [("echo__hold", {"gate": str(gate)})]
 
     async def use(client: Client) -> dict[str, Any]:
         answer = answer_of(await hasty.solve(client, task="Hold")).structured
@@ -49,7 +52,7 @@ def test_a_call_that_would_take_long_says_running_and_is_asked_again(hasty: Desk
         gate.touch()
         return await until_over(hasty, client, answer)
 
-    out = hasty.run({"sdk": entry("sdk.py")}, use)
+    out = hasty.run({"echo": ECHO}, use)
     assert (out["status"], out["calls"]) == ("solved", 1)
 
 
@@ -57,14 +60,14 @@ def test_a_run_that_is_asked_for_is_not_given_another_task(desk: Desk) -> None:
     async def use(client: Client) -> Any:
         return await desk.solve(client, plan_id="p-1", task="Another one")
 
-    refused = desk.run({"sdk": entry("sdk.py")}, use)
+    refused = desk.run({"echo": ECHO}, use)
     assert refused.is_error
     assert "plan_id: names a run that has its task already" in refused.content[0].text
 
 
 def test_cancelling_the_call_that_began_a_run_cancels_it_and_it_can_be_gone_on_with(desk: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    desk.host.steps = [("sdk__hold", {"gate": str(gate)})]
+    desk.host.steps = [("echo__hold", {"gate": str(gate)})]
 
     async def use(client: Client) -> dict[str, Any]:
         async with anyio.create_task_group() as tasks:
@@ -75,13 +78,13 @@ def test_cancelling_the_call_that_began_a_run_cancels_it_and_it_can_be_gone_on_w
         gate.touch()
         return await until_over(desk, client, {"status": "running", "plan_id": plan_id_of(desk)})
 
-    out = desk.run({"sdk": entry("sdk.py")}, use)
+    out = desk.run({"echo": ECHO}, use)
     assert (out["status"], out["cycles"], out["calls"]) == ("solved", 1, 2)
 
 
 def test_cancelling_a_call_that_only_asks_leaves_the_run_at_work(desk: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    desk.host.steps = [("sdk__hold", {"gate": str(gate)})]
+    desk.host.steps = [("echo__hold", {"gate": str(gate)})]
     ended: list[dict[str, Any]] = []
 
     async def use(client: Client) -> None:
@@ -99,16 +102,17 @@ def test_cancelling_a_call_that_only_asks_leaves_the_run_at_work(desk: Desk, tmp
                 asking.cancel_scope.cancel()
             gate.touch()
 
-    desk.run({"sdk": entry("sdk.py")}, use)
+    desk.run({"echo": ECHO}, use)
     assert not gate.with_suffix(".cancelled").exists()
     assert [(out["status"], out["calls"]) for out in ended] == [("solved", 1)]
 
 
-def test_a_run_cut_short_by_the_end_of_the_server_is_gone_on_with_by_the_next(hasty: Desk, tmp_path: Path) -> None:
+def test_a_run_cut_short_by_the_end_of_the_server_is_gone_on_with_by_the_next(
+    hasty: Desk, tmp_path: Path, notes: dict[str, Any]
+) -> None:
     gate, note = tmp_path / "gate", {"name": "a.txt", "text": "42"}
-    hasty.host.steps = [("notes__write_note", note), ("sdk__hold", {"gate": str(gate)})]
-    (tmp_path / "notes").mkdir()
-    servers = {"sdk": entry("sdk.py"), "notes": notes(tmp_path / "notes")}
+    hasty.host.steps = [("notes__write_note", note), ("echo__hold", {"gate": str(gate)})]
+    servers = {"echo": ECHO, "notes": notes}
 
     async def begin(client: Client) -> str:
         answer = answer_of(await hasty.solve(client, task="Note and hold")).structured
@@ -131,7 +135,7 @@ def test_a_run_cut_short_by_the_end_of_the_server_is_gone_on_with_by_the_next(ha
     assert again == out  # by then from the bank
 
 
-def test_a_run_whose_budget_ran_out_goes_on_when_it_is_given_more(desk: Desk, folder: Path) -> None:
+def test_a_run_whose_budget_ran_out_goes_on_when_it_is_given_more(desk: Desk, notes: dict[str, Any]) -> None:
     desk.host.steps = [("notes__write_note", {"name": f"{i}.txt", "text": str(i)}) for i in range(2)]
 
     async def use(client: Client) -> None:
@@ -141,4 +145,4 @@ def test_a_run_whose_budget_ran_out_goes_on_when_it_is_given_more(desk: Desk, fo
         more = answer_of(await desk.solve(client, plan_id=out["plan_id"], budget="calls=9")).structured
         assert (more["status"], more["plan_id"]) == ("solved", out["plan_id"])
 
-    desk.run({"notes": notes(folder)}, use)
+    desk.run({"notes": notes}, use)

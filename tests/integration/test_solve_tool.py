@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from memento_server.app import build
 from memento_server.settings import Models, Settings
 from planner.test_model_openai import call, chunk, stream, usage
 from planner.wire_server import Answer, WireServer
-from server.behind_relay import entry, notes
+from server.behind_relay import entry
+from server.notes_here import notes_here
 
 NOWHERE = ModelSpec("openai", "m", "http://127.0.0.1:1/v1")
 ELSEWHERE = Models(NOWHERE, NOWHERE, None)
@@ -47,10 +49,15 @@ def plan(*tools: str) -> Answer:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder for the notes."""
-    made = tmp_path / "notes"
-    made.mkdir()
-    return made
+    """The folder of the notes."""
+    return tmp_path / "notes"
+
+
+@pytest.fixture
+def servers(folder: Path) -> Iterator[dict[str, Any]]:
+    """The notes server in a tools file."""
+    with notes_here(folder) as notes:
+        yield {"notes": notes}
 
 
 @pytest.fixture(params=["auto", "legacy"])
@@ -61,7 +68,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 @ERAS
 def test_a_task_is_solved_over_stdio_by_a_configured_model_with_a_real_server(
-    tmp_path: Path, folder: Path, era: str
+    tmp_path: Path, folder: Path, servers: dict[str, Any], era: str
 ) -> None:
     answers = [
         *(plan("notes__write_note"), calls("notes__write_note", name="answer.txt", text="42")),
@@ -74,7 +81,7 @@ def test_a_task_is_solved_over_stdio_by_a_configured_model_with_a_real_server(
 
     with WireServer(answers).running() as model:
         env = {"MEMENTO_MODEL": f"openai:scripted@{model.url}/v1", "OPENAI_API_KEY": "sk-scripted"}
-        with relaying(tmp_path, {"notes": notes(folder)}, mode=era, env=env) as relay:
+        with relaying(tmp_path, servers, mode=era, env=env) as relay:
             assert list(relay.tools())[:4] == ["plan_with_memory", "record_outcome", "retrieve_cases", "solve_task"]
 
             async def solve() -> Any:
@@ -97,13 +104,13 @@ def test_a_task_is_solved_over_stdio_by_a_configured_model_with_a_real_server(
     assert "sk-scripted" not in relay.stderr
 
 
-def test_the_hosts_own_model_solves_a_task(desk: Desk, folder: Path) -> None:
+def test_the_hosts_own_model_solves_a_task(desk: Desk, folder: Path, servers: dict[str, Any]) -> None:
     desk.host.steps = [("notes__write_note", {"name": "a.txt", "text": "42"}), ("notes__read_note", {"name": "a.txt"})]
 
     async def use(client: Client) -> dict[str, Any]:
         return answer_of(await desk.solve(client, task="Write and read a note")).structured
 
-    out = desk.run({"notes": notes(folder)}, use)
+    out = desk.run(servers, use)
     assert (out["status"], out["answer"]) == ("solved", ANSWER)
     assert out["plan"] == [
         "Step 1 with notes__write_note (notes__write_note)",
@@ -114,19 +121,23 @@ def test_the_hosts_own_model_solves_a_task(desk: Desk, folder: Path) -> None:
     assert any(params.tools for params in desk.host.asked)
 
 
-def test_a_host_that_takes_no_tools_with_a_question_is_asked_for_json(desk: Desk, folder: Path) -> None:
+def test_a_host_that_takes_no_tools_with_a_question_is_asked_for_json(
+    desk: Desk, folder: Path, servers: dict[str, Any]
+) -> None:
     desk.host.steps = [("notes__write_note", {"name": "a.txt", "text": "42"})]
 
     async def use(client: Client) -> dict[str, Any]:
         return answer_of(await desk.solve(client, task="Write a note")).structured
 
-    out = desk.run({"notes": notes(folder)}, use, sampling=SamplingCapability())
+    out = desk.run(servers, use, sampling=SamplingCapability())
     assert (out["status"], out["calls"]) == ("solved", 1)
     assert (folder / "a.txt").read_text(encoding="utf-8") == "42"
     assert not any(params.tools for params in desk.host.asked)
 
 
-def test_more_questions_than_a_call_can_take_are_asked_in_the_next(desk: Desk, folder: Path) -> None:
+def test_more_questions_than_a_call_can_take_are_asked_in_the_next(
+    desk: Desk, folder: Path, servers: dict[str, Any]
+) -> None:
     desk.host.steps = [("notes__write_note", {"name": f"{i}.txt", "text": str(i)}) for i in range(6)]
 
     async def use(client: Client) -> dict[str, Any]:
@@ -134,7 +145,7 @@ def test_more_questions_than_a_call_can_take_are_asked_in_the_next(desk: Desk, f
         assert answer["status"] == ("running" if desk.era == "auto" else "solved")
         return await until_over(desk, client, answer)
 
-    out = desk.run({"notes": notes(folder)}, use)
+    out = desk.run(servers, use)
     assert (out["status"], out["calls"]) == ("solved", 6)
     assert len(list(folder.iterdir())) == 6
     assert len(desk.host.asked) == 14  # nothing is asked twice

@@ -71,7 +71,7 @@ def with_tasks(
     patch.setattr(solve_tool, "MOST_ROUNDS", 0)
 
     async def run() -> None:
-        server = build(replace(settings(tmp_path, {"sdk": entry("sdk.py")}, patch, models=HOST), tasks=True))
+        server = build(replace(settings(tmp_path, {"echo": entry("echo.py")}, patch, models=HOST), tasks=True))
         sampling = SamplingCapability(tools=SamplingToolsCapability())
         extensions = [advertise(IDENTIFIER)] if declared else []
         with anyio.fail_after(PATIENCE_S):
@@ -100,7 +100,7 @@ async def answered(client: Client, host: ScriptedHost, task_id: str, until: str)
 
 
 def test_a_run_is_a_task_that_asks_is_answered_and_completes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = ScriptedHost([("sdk__echo", {"text": "42"})])
+    host = ScriptedHost([("echo__echo", {"text": "42"})])
 
     async def use(client: Client) -> None:
         task = await begun(client, "Echo")
@@ -116,7 +116,7 @@ def test_a_run_is_a_task_that_asks_is_answered_and_completes(tmp_path: Path, mon
 
 def test_a_task_can_be_cancelled_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = tmp_path / "gate"
-    host = ScriptedHost([("sdk__hold", {"gate": str(gate)})])
+    host = ScriptedHost([("echo__hold", {"gate": str(gate)})])
 
     async def use(client: Client) -> None:
         task_id = (await begun(client, "Hold"))["taskId"]

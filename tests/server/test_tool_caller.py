@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,17 @@ from memento_memory.case import Slate, Task
 from memento_planner.tools import CallResult, ToolCaller
 from memento_server.memory import Memory
 from memento_server.tool_caller import relayed_tools
-from server.behind_relay import entry, notes, with_tools
+from server.behind_relay import entry, with_tools
+from server.notes_here import notes_here
 
 ECHO = ["echo", "add", "image", "fail", "hold", "steps", "huge", "most", "pid", "crash"]
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The notes server in a tools file."""
+    with notes_here(tmp_path / "notes") as made:
+        yield made
 
 
 def opened(memory: Memory) -> str:
@@ -34,7 +43,7 @@ def called(tmp_path: Path, patch: pytest.MonkeyPatch, server: dict[str, Any], to
 
 
 def test_every_tool_is_offered_in_the_files_order_even_where_hosts_have_to_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: dict[str, Any]
 ) -> None:
     async def use(tools: ToolCaller, _: Memory) -> None:
         specs = await tools.tools()
@@ -48,7 +57,7 @@ def test_every_tool_is_offered_in_the_files_order_even_where_hosts_have_to_searc
         assert not by_name["notes__write_note"].read_only
         assert "text file" in by_name["notes__write_note"].description
 
-    servers = {"sound": entry("echo.py", expose="search"), "notes": notes(tmp_path)}
+    servers = {"sound": entry("echo.py", expose="search"), "notes": notes}
     with_tools(tmp_path, servers, use, monkeypatch)
 
 
@@ -116,7 +125,9 @@ def test_what_is_no_text_is_told_by_its_kind_or_structure(tmp_path: Path, monkey
     assert called(tmp_path, monkeypatch, entry("echo.py"), "image").text == "[image image/png]"
 
 
-def test_tools_are_found_by_what_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tools_are_found_by_what_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: dict[str, Any]
+) -> None:
     async def use(tools: ToolCaller, _: Memory) -> None:
         found = await tools.find("read the text of a file", 2)
         assert len(found) == 2
@@ -124,7 +135,7 @@ def test_tools_are_found_by_what_they_do(tmp_path: Path, monkeypatch: pytest.Mon
         assert found[0] in await tools.tools()
         assert len(await tools.find("", 3)) == 3
 
-    with_tools(tmp_path, {"sound": entry("echo.py"), "notes": notes(tmp_path)}, use, monkeypatch)
+    with_tools(tmp_path, {"sound": entry("echo.py"), "notes": notes}, use, monkeypatch)
 
 
 def test_cancelling_a_call_cancels_it_at_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
