@@ -25,6 +25,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             (pytest.fail if os.environ.get("MEMENTO_TEST_ALL_PARTS") else pytest.skip)(why)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_priority() -> Iterator[None]:
+    """A learner that works in this process must not make all tests after it wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("memento_memory.learning.spawn.lower_priority", lambda: None)
+        yield
+
+
 class FrozenClock:
     """A clock that goes on only when told to; it takes the place of time.time."""
 
